@@ -1,0 +1,7 @@
+//! Passant, a central OpenID Connect token issuer.
+//!
+//! Floors, from the ground up; an import goes down any number of floors, never up and never sideways:
+//! `clock, secret` ← `domain, config` ← `keys, store` ← `feed` ← `app` ← `http, jobs` ← `cli` ← `main`.
+
+pub mod clock;
+pub mod secret;
