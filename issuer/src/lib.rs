@@ -4,4 +4,5 @@
 //! `clock, secret` ← `domain, config` ← `keys, store` ← `feed` ← `app` ← `http, jobs` ← `cli` ← `main`.
 
 pub mod clock;
+pub mod domain;
 pub mod secret;

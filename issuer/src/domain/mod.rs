@@ -1,0 +1,3 @@
+//! Floor 0: the rules, as pure functions over values. No I/O, no async, no SQL, no HTTP.
+
+pub mod ids;
