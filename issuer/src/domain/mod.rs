@@ -1,3 +1,4 @@
 //! Floor 0: the rules, as pure functions over values. No I/O, no async, no SQL, no HTTP.
 
 pub mod ids;
+pub mod signing_key;
