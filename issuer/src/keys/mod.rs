@@ -6,15 +6,20 @@
 
 pub mod error;
 pub mod generate;
+pub mod jwks;
 pub mod master;
+pub mod ring;
 pub mod seal;
 
+mod compact;
 mod jwk;
 mod opened;
 
 pub use error::{KeyError, NotOurs};
 pub use generate::{FixtureKeys, FreshKey, GenerateKey, RsaGenerator, RsaSize};
+pub use jwks::JwksDocument;
 pub use master::{MasterKey, MasterKeyError};
+pub use ring::KeyRing;
 
 #[cfg(test)]
 mod tests;
