@@ -102,7 +102,7 @@ function decode(token) {
 const local = (seconds) => new Date(seconds * 1000).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
 
 const meanings = {
-  alg: () => "How it is signed: RSA with SHA-256.",
+  alg: (name) => "How it is signed" + (name === "RS256" ? ": RSA with SHA-256." : "."),
   typ: () => "An access token (RFC 9068), so that nobody mistakes it for an ID token.",
   kid: () => "Which of the published keys signed it.",
   iss: () => "Who issued it. A service accepts only the issuer it was told about.",
@@ -182,8 +182,9 @@ async function callOrders() {
     if (text) answer.append(element("pre", pretty(text)));
   } catch {
     answer.classList.add("refused");
+    const origin = new URL(ordersUrl).origin;
     answer.append(
-      element("p", "Nothing is listening at " + new URL(ordersUrl).origin + ", or it does not allow calls from this page. Start it with:"),
+      element("p", "Nothing is listening at " + origin + ", or it does not allow calls from this page. Start it with:"),
       element("pre", "cargo run --release -p passant-verifier --example orders_api --features http,axum"));
   }
   byId("answer").replaceChildren(answer);
