@@ -1,3 +1,7 @@
 //! Floor 0: the rules, as pure functions over values. No I/O, no async, no SQL, no HTTP.
 
 pub mod ids;
+pub mod issuer_url;
+pub mod resource;
+pub mod scope;
+pub mod text;
