@@ -2,6 +2,7 @@
 
 pub mod ids;
 pub mod issuer_url;
+pub mod redirect_uri;
 pub mod resource;
 pub mod scope;
 pub mod text;
