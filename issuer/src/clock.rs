@@ -130,11 +130,7 @@ pub struct ManualClock {
 impl ManualClock {
     /// A clock that shows `now`.
     pub fn at(now: UnixTime) -> Self {
-        Self {
-            now: Arc::new(AtomicI64::new(now.millis())),
-            monotonic: Arc::default(),
-            database_ahead: Arc::default(),
-        }
+        Self { now: Arc::new(AtomicI64::new(now.millis())), monotonic: Arc::default(), database_ahead: Arc::default() }
     }
 
     /// Moves the wall clock and the monotonic clock on together.
