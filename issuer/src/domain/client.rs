@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use std::ops::Deref;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 use crate::domain::ids::ClientId;
 use crate::domain::life::ClientLifetimes;
 use crate::domain::redirect_uri::RedirectUri;
@@ -13,11 +15,12 @@ use crate::domain::scope::ScopeSet;
 use crate::domain::text::named_values;
 
 /// A registration whose parts fit together; its fields are those of [`Registration`].
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(try_from = "Registration", into = "Registration")]
 pub struct Client(Registration);
 
 /// What is registered about a client; [`Client::new`] judges it.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Registration {
     /// `client_id`.
     pub id: ClientId,
@@ -111,6 +114,20 @@ impl Client {
             return Err(ClientError::NoRedirectUri);
         }
         Ok(())
+    }
+}
+
+impl TryFrom<Registration> for Client {
+    type Error = ClientError;
+
+    fn try_from(registration: Registration) -> Result<Self, ClientError> {
+        Self::new(registration)
+    }
+}
+
+impl From<Client> for Registration {
+    fn from(client: Client) -> Self {
+        client.0
     }
 }
 

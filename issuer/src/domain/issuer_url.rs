@@ -18,7 +18,12 @@ impl IssuerUrl {
 
     /// The host alone, brackets included when it is an IPv6 address.
     pub fn host(&self) -> &str {
-        host_of(self.0.split_once("://").map_or("", |(_, authority)| authority))
+        host_of(self.authority())
+    }
+
+    /// Host and port as people read them in the address bar.
+    pub fn authority(&self) -> &str {
+        self.0.split_once("://").map_or("", |(_, authority)| authority)
     }
 
     /// Whether browsers reach it over TLS; if not, it is a loopback address for development.

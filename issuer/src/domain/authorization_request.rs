@@ -1,0 +1,233 @@
+//! The authorization request (RFC 6749 section 4.1.1, OpenID Connect Core section 3.1.2.1): parsed once into a type, kept on the
+//! server while the person signs in and decides.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::client::{Client, GrantType};
+use super::ids::ClientId;
+use super::params::{Params, printable};
+use super::pkce::CodeChallenge;
+use super::resource::Resource;
+use super::scope::ScopeSet;
+use super::session::{Reauthentication, Session};
+use crate::clock::UnixTime;
+
+/// The prefix of the handle by which a kept request is found.
+pub const HANDLE_PREFIX: &str = "psa_";
+
+/// How long a person may take to sign in and decide.
+pub const LIFE: Duration = Duration::from_secs(60 * 60);
+
+/// A request whose client and redirect URI are right, so that errors may be sent back to the client.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuthorizationRequest {
+    /// Who asks.
+    pub client_id: ClientId,
+    /// Where the answer goes: one of the client's, byte for byte.
+    pub redirect_uri: String,
+    /// Echoed untouched.
+    pub state: Option<String>,
+    /// Echoed in the ID token.
+    pub nonce: Option<String>,
+    /// What is asked for: never more than the client may ask.
+    pub scopes: ScopeSet,
+    /// At which resources (RFC 8707).
+    pub resources: Vec<Resource>,
+    /// The PKCE challenge, as given.
+    pub code_challenge: Option<String>,
+    /// `prompt`.
+    pub prompt: Prompt,
+    /// `max_age` in seconds.
+    pub max_age: Option<u64>,
+    /// `login_hint`, for the sign-in page to offer.
+    pub login_hint: Option<String>,
+}
+
+/// What `prompt` asks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Prompt {
+    /// Show no page at all.
+    pub none: bool,
+    /// Sign in again.
+    pub login: bool,
+    /// Ask for consent again.
+    pub consent: bool,
+}
+
+/// An error that goes back to the client, with the standards' code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestError {
+    /// `error`.
+    pub code: &'static str,
+    /// `error_description`: printable ASCII.
+    pub description: String,
+}
+
+impl RequestError {
+    /// An error with a code of RFC 6749, OpenID Connect Core or RFC 8707.
+    pub fn new(code: &'static str, description: impl Into<String>) -> Self {
+        Self { code, description: description.into() }
+    }
+}
+
+impl AuthorizationRequest {
+    /// Judges all but `client_id` and `redirect_uri`, which the caller has found right.
+    pub fn parse(params: &Params, client: &Client, redirect_uri: &str) -> Result<Self, RequestError> {
+        for (name, code) in [("request", "request_not_supported"), ("request_uri", "request_uri_not_supported")] {
+            if params.has(name) {
+                return Err(RequestError::new(code, format!("{name} is not supported; give the parameters themselves")));
+            }
+        }
+        match params.get("response_type") {
+            Some("code") => {}
+            Some(other) => {
+                let description = format!("response_type must be code, not {}", printable(other));
+                return Err(RequestError::new("unsupported_response_type", description));
+            }
+            None => return Err(RequestError::new("invalid_request", "response_type is missing; it must be code")),
+        }
+        if !client.may_use(GrantType::AuthorizationCode) {
+            return Err(RequestError::new("unauthorized_client", "this client may not use the authorization code flow"));
+        }
+        match params.get("response_mode") {
+            None | Some("query") => {}
+            Some(_) => return Err(RequestError::new("invalid_request", "response_mode must be query")),
+        }
+        Ok(Self {
+            client_id: client.id.clone(),
+            redirect_uri: redirect_uri.to_owned(),
+            state: bounded(params, "state", 4096)?,
+            nonce: bounded(params, "nonce", 1024)?,
+            scopes: scopes(params, client)?,
+            resources: resources(params, client)?,
+            code_challenge: code_challenge(params, client)?,
+            prompt: Prompt::parse(params.get("prompt"))?,
+            max_age: max_age(params.get("max_age"))?,
+            login_hint: params.get("login_hint").filter(|hint| hint.len() <= 254).map(str::to_owned),
+        })
+    }
+
+    /// How fresh the sign-in must be.
+    pub fn reauthentication(&self) -> Reauthentication {
+        match (self.prompt.login, self.max_age) {
+            (true, _) => Reauthentication::Always,
+            (false, Some(seconds)) => Reauthentication::OlderThan(Duration::from_secs(seconds)),
+            (false, None) => Reauthentication::None,
+        }
+    }
+}
+
+impl Prompt {
+    fn parse(text: Option<&str>) -> Result<Self, RequestError> {
+        let mut prompt = Self::default();
+        for word in text.unwrap_or_default().split(' ').filter(|word| !word.is_empty()) {
+            match word {
+                "none" => prompt.none = true,
+                // One account at a time: to choose another one is to sign in again.
+                "login" | "select_account" => prompt.login = true,
+                "consent" => prompt.consent = true,
+                _ => return Err(RequestError::new("invalid_request", "prompt must be none, login, consent or select_account")),
+            }
+        }
+        if prompt.none && (prompt.login || prompt.consent) {
+            return Err(RequestError::new("invalid_request", "prompt=none stands alone"));
+        }
+        Ok(prompt)
+    }
+}
+
+fn bounded(params: &Params, name: &'static str, most: usize) -> Result<Option<String>, RequestError> {
+    match params.get(name) {
+        Some(value) if value.len() > most => {
+            Err(RequestError::new("invalid_request", format!("{name} is longer than {most} bytes")))
+        }
+        value => Ok(value.map(str::to_owned)),
+    }
+}
+
+fn scopes(params: &Params, client: &Client) -> Result<ScopeSet, RequestError> {
+    let asked: ScopeSet = match params.get("scope") {
+        None => return Err(RequestError::new("invalid_scope", "scope is missing; ask at least for openid")),
+        Some(text) => text.parse().map_err(|_| RequestError::new("invalid_scope", "scope is not a list of scope names"))?,
+    };
+    match asked.iter().find(|scope| !client.scopes.contains(scope)) {
+        Some(scope) => {
+            Err(RequestError::new("invalid_scope", format!("this client may not ask for {}", printable(scope.as_str()))))
+        }
+        None => Ok(asked),
+    }
+}
+
+fn resources(params: &Params, client: &Client) -> Result<Vec<Resource>, RequestError> {
+    requested_resources(params, &client.resources)
+}
+
+/// The `resource` parameters, each on the allow-list (RFC 8707, section 2).
+pub fn requested_resources(params: &Params, allowed: &[Resource]) -> Result<Vec<Resource>, RequestError> {
+    let mut found: Vec<Resource> = Vec::new();
+    for text in params.all("resource") {
+        match allowed.iter().find(|resource| resource.as_str() == text) {
+            Some(resource) if !found.contains(resource) => found.push(resource.clone()),
+            Some(_) => {}
+            None => return Err(RequestError::new("invalid_target", "this client may not ask for that resource")),
+        }
+    }
+    Ok(found)
+}
+
+fn code_challenge(params: &Params, client: &Client) -> Result<Option<String>, RequestError> {
+    let refuse = |description: &str| Err(RequestError::new("invalid_request", description));
+    match (params.get("code_challenge"), params.get("code_challenge_method")) {
+        (None, None) if !client.pkce_required => Ok(None),
+        (None, _) => refuse("code_challenge is missing; PKCE with S256 is required"),
+        (Some(_), None | Some("plain")) => refuse("code_challenge_method must be S256"),
+        (Some(challenge), Some("S256")) => match CodeChallenge::parse(challenge) {
+            Ok(challenge) => Ok(Some(challenge.as_str().to_owned())),
+            Err(why) => refuse(&why.to_string()),
+        },
+        (Some(_), Some(_)) => refuse("code_challenge_method must be S256"),
+    }
+}
+
+fn max_age(text: Option<&str>) -> Result<Option<u64>, RequestError> {
+    text.map(|text| {
+        // Digits alone: u64's own parser would let a plus sign pass.
+        let digits = text.bytes().all(|b| b.is_ascii_digit());
+        text.parse().ok().filter(|_| digits).ok_or_else(|| RequestError::new("invalid_request", "max_age must be whole seconds"))
+    })
+    .transpose()
+}
+
+/// What an authorization request needs next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// A person who signs in, or signs in again.
+    SignIn,
+    /// The user's answer.
+    Consent,
+    /// Nothing: the code may be made.
+    Approve,
+    /// A sign-in that `prompt=none` forbids.
+    LoginRequired,
+    /// An answer that `prompt=none` forbids.
+    ConsentRequired,
+}
+
+/// The next step of a request that was made at `requested_at`, with the live session of the browser.
+pub fn next_step(
+    request: &AuthorizationRequest,
+    client: &Client,
+    session: Option<&Session>,
+    requested_at: UnixTime,
+    now: UnixTime,
+) -> Step {
+    let silent = request.prompt.none;
+    let fresh = session.is_some_and(|session| session.authenticated_since(request.reauthentication(), requested_at, now));
+    match (fresh, !client.first_party || request.prompt.consent) {
+        (false, _) => if silent { Step::LoginRequired } else { Step::SignIn },
+        (true, true) => if silent { Step::ConsentRequired } else { Step::Consent },
+        (true, false) => Step::Approve,
+    }
+}

@@ -1,0 +1,239 @@
+//! The `clients` and `client_secrets` tables.
+
+use futures_util::FutureExt;
+
+use super::evidence::cut_off;
+use super::{Conn, Db, StoreError, Tx, feed_head};
+use crate::clock::UnixTime;
+use crate::domain::client::{Client, ClientOrigin};
+use crate::domain::cutoff::{Evidence, Standing, Target};
+use crate::domain::ids::{ClientId, Tick};
+use crate::secret::TokenHash;
+
+/// A client with what authenticates it and the tick that was read with both.
+#[derive(Debug, Clone)]
+pub struct ClientRecord {
+    /// The registration.
+    pub client: Client,
+    /// The hashes of its live secrets.
+    pub secrets: Vec<TokenHash>,
+    /// How it stands, and the tick to stamp with.
+    pub evidence: Evidence,
+}
+
+/// A client as somebody wants it to be.
+#[derive(Debug, Clone)]
+pub struct DeclaredClient {
+    /// The registration.
+    pub client: Client,
+    /// The hashes of its secrets.
+    pub secrets: Vec<TokenHash>,
+}
+
+/// What reconciliation did, or why it did nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reconciled {
+    /// Applied as a whole.
+    Applied {
+        /// Clients that were new.
+        created: Vec<ClientId>,
+        /// Clients that had changed.
+        updated: Vec<ClientId>,
+        /// Clients of this origin that nobody declares any more; they were left alone.
+        undeclared: Vec<ClientId>,
+    },
+    /// This client belongs to another origin; nothing was applied.
+    BelongsTo(ClientId, ClientOrigin),
+}
+
+#[derive(sqlx::FromRow)]
+struct ClientRow {
+    tick: i64,
+    issuer_cutoff: i64,
+    registration: String,
+    cutoff: i64,
+    disabled_at: Option<i64>,
+    secret_hash: Option<String>,
+    secret_expires_at: Option<i64>,
+}
+
+#[derive(sqlx::FromRow)]
+struct RegistrationRow {
+    registration: String,
+}
+
+fn parse(registration: &str) -> Result<Client, StoreError> {
+    serde_json::from_str(registration).map_err(|why| StoreError::impossible("clients", why))
+}
+
+fn print(client: &Client) -> Result<String, StoreError> {
+    serde_json::to_string(client).map_err(|why| StoreError::impossible("clients", why))
+}
+
+/// The client of this id with its live secrets, how it stands, and the tick: one statement.
+pub async fn find(conn: &mut Conn<'_>, id: &ClientId, now: UnixTime) -> Result<Option<ClientRecord>, StoreError> {
+    let rows = sql!(
+        conn,
+        all as ClientRow,
+        "SELECT h.tick, h.issuer_cutoff, c.registration, c.cutoff, c.disabled_at, s.secret_hash,
+                s.expires_at AS secret_expires_at
+         FROM feed_head h JOIN clients c ON c.id = $1 LEFT JOIN client_secrets s ON s.client_id = c.id WHERE h.id = 1",
+        id.as_str(),
+    )?;
+    let Some(first) = rows.first() else { return Ok(None) };
+    let evidence = Evidence {
+        tick: Tick::new(first.tick),
+        issuer: Tick::new(first.issuer_cutoff),
+        client: cut_off(true, Some(first.cutoff), first.disabled_at),
+        user: Standing::NotJudged,
+        session: Standing::NotJudged,
+        grant: Standing::NotJudged,
+        token: Standing::NotJudged,
+        key: Standing::NotJudged,
+    };
+    let client = parse(&first.registration)?;
+    let live = |row: &ClientRow| row.secret_expires_at.is_none_or(|end| now.millis() < end);
+    let secrets = rows.into_iter().filter(live).filter_map(|row| row.secret_hash).map(TokenHash::from_stored).collect();
+    Ok(Some(ClientRecord { client, secrets, evidence }))
+}
+
+/// Every client, by id.
+pub async fn list(conn: &mut Conn<'_>) -> Result<Vec<Client>, StoreError> {
+    let rows = sql!(conn, all as RegistrationRow, "SELECT registration FROM clients ORDER BY id")?;
+    rows.iter().map(|row| parse(&row.registration)).collect()
+}
+
+/// Registers a client; `None` when the id is taken. Its cut-off is the tick of its creation, so that nothing an earlier client of
+/// the same id had comes alive.
+pub async fn create(db: &Db, declared: DeclaredClient, now: UnixTime) -> Result<Option<Tick>, StoreError> {
+    let registration = print(&declared.client)?;
+    db.write((declared, registration, now), |tx, (declared, registration, now)| {
+        async move {
+            if !insert(tx, declared, registration, *now).await? {
+                return Ok(None);
+            }
+            cut_off_created(tx, std::slice::from_ref(&declared.client.id), *now).await
+        }
+        .boxed()
+    })
+    .await
+}
+
+/// Makes the clients of one origin what is declared: in one transaction, all or nothing.
+pub async fn reconcile(
+    db: &Db,
+    origin: ClientOrigin,
+    declared: Vec<DeclaredClient>,
+    now: UnixTime,
+) -> Result<Reconciled, StoreError> {
+    let declared: Vec<(DeclaredClient, String)> = declared
+        .into_iter()
+        .map(|one| print(&one.client).map(|registration| (one, registration)))
+        .collect::<Result<_, _>>()?;
+    db.write((origin, declared, now), |tx, (origin, declared, now)| {
+        async move { reconcile_in(tx, *origin, declared, *now).await }.boxed()
+    })
+    .await
+}
+
+async fn reconcile_in(
+    tx: &mut Tx<'_>,
+    origin: ClientOrigin,
+    declared: &[(DeclaredClient, String)],
+    now: UnixTime,
+) -> Result<Reconciled, StoreError> {
+    let present = list(tx).await?;
+    let find = |id: &ClientId| present.iter().find(|known| known.id == *id);
+    if let Some(foreign) = declared.iter().filter_map(|(one, _)| find(&one.client.id)).find(|known| known.origin != origin) {
+        return Ok(Reconciled::BelongsTo(foreign.id.clone(), foreign.origin));
+    }
+    let (mut created, mut updated) = (Vec::new(), Vec::new());
+    for (one, registration) in declared {
+        let id = &one.client.id;
+        if insert(tx, one, registration, now).await? {
+            created.push(id.clone());
+        } else if update(tx, one, registration, now).await? {
+            updated.push(id.clone());
+        }
+    }
+    cut_off_created(tx, &created, now).await?;
+    let undeclared = present
+        .iter()
+        .filter(|known| known.origin == origin && declared.iter().all(|(one, _)| one.client.id != known.id))
+        .map(|known| known.id.clone())
+        .collect();
+    Ok(Reconciled::Applied { created, updated, undeclared })
+}
+
+async fn insert(tx: &mut Tx<'_>, one: &DeclaredClient, registration: &str, now: UnixTime) -> Result<bool, StoreError> {
+    let inserted = sql!(
+        tx,
+        execute,
+        "INSERT INTO clients (id, origin, registration, created_at, updated_at, cutoff) VALUES ($1, $2, $3, $4, $4, 0)
+         ON CONFLICT (id) DO NOTHING",
+        one.client.id.as_str(),
+        one.client.origin.as_str(),
+        registration,
+        now.millis(),
+    )?;
+    if inserted == 1 {
+        set_secrets(tx, one, now).await?;
+    }
+    Ok(inserted == 1)
+}
+
+/// Updates a client of the same origin; whether anything changed.
+async fn update(tx: &mut Tx<'_>, one: &DeclaredClient, registration: &str, now: UnixTime) -> Result<bool, StoreError> {
+    let changed = sql!(
+        tx,
+        execute,
+        "UPDATE clients SET registration = $3, updated_at = $4 WHERE id = $1 AND origin = $2 AND registration <> $3",
+        one.client.id.as_str(),
+        one.client.origin.as_str(),
+        registration,
+        now.millis(),
+    )?;
+    Ok(set_secrets(tx, one, now).await? || changed == 1)
+}
+
+/// Makes the declared secrets the only ones; whether anything changed.
+async fn set_secrets(tx: &mut Tx<'_>, one: &DeclaredClient, now: UnixTime) -> Result<bool, StoreError> {
+    let id = one.client.id.as_str();
+    let held = sql!(tx, all as (String,), "SELECT secret_hash FROM client_secrets WHERE client_id = $1", id)?;
+    let mut changed = false;
+    for (stale,) in held.iter().filter(|(held,)| one.secrets.iter().all(|wanted| wanted.as_str() != held)) {
+        let deleted = sql!(
+            tx,
+            execute,
+            "DELETE FROM client_secrets WHERE client_id = $1 AND secret_hash = $2",
+            id,
+            stale.as_str(),
+        )?;
+        changed |= deleted == 1;
+    }
+    for wanted in &one.secrets {
+        let added = sql!(
+            tx,
+            execute,
+            "INSERT INTO client_secrets (client_id, secret_hash, created_at) VALUES ($1, $2, $3)
+             ON CONFLICT (client_id, secret_hash) DO NOTHING",
+            id,
+            wanted.as_str(),
+            now.millis(),
+        )?;
+        changed |= added == 1;
+    }
+    Ok(changed)
+}
+
+async fn cut_off_created(tx: &mut Tx<'_>, created: &[ClientId], now: UnixTime) -> Result<Option<Tick>, StoreError> {
+    if created.is_empty() {
+        return Ok(None);
+    }
+    let targets: Vec<Target> = created.iter().cloned().map(Target::Client).collect();
+    let tick = feed_head::raise(tx, now, &targets).await?;
+    for id in created {
+        sql!(tx, execute, "UPDATE clients SET cutoff = $2 WHERE id = $1", id.as_str(), tick.get())?;
+    }
+    Ok(Some(tick))
+}

@@ -1,0 +1,120 @@
+//! Tick and evidence from one statement: how every level of something stands, beside the tick at which it was seen.
+
+use super::{Conn, StoreError};
+use crate::clock::UnixTime;
+use crate::domain::cutoff::{Evidence, Standing, Target};
+use crate::domain::ids::{ClientId, GrantId, KeyId, SessionId, Tick, TokenId, UserId};
+
+/// The levels to judge by. A level that is not asked for is not judged; one whose row is missing is dead.
+#[derive(Debug, Clone, Default)]
+pub struct Levels {
+    /// The user.
+    pub user: Option<UserId>,
+    /// The client.
+    pub client: Option<ClientId>,
+    /// The browser session, unless the grant outlives it.
+    pub session: Option<SessionId>,
+    /// The grant.
+    pub grant: Option<GrantId>,
+    /// One access token.
+    pub token: Option<TokenId>,
+    /// The key that signed it.
+    pub key: Option<KeyId>,
+}
+
+/// Evidence, and whether the session's time has run out: a fact of the clock, which `revoked` knows nothing of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// How each level stands.
+    pub evidence: Evidence,
+    /// Whether the session that was asked for has passed its idle or absolute limit.
+    pub session_expired: bool,
+}
+
+#[derive(sqlx::FromRow)]
+struct EvidenceRow {
+    tick: i64,
+    issuer_cutoff: i64,
+    user_cutoff: Option<i64>,
+    user_disabled_at: Option<i64>,
+    client_cutoff: Option<i64>,
+    client_disabled_at: Option<i64>,
+    session_id: Option<String>,
+    session_ended_at: Option<i64>,
+    session_idle_until: Option<i64>,
+    session_expires_at: Option<i64>,
+    grant_id: Option<String>,
+    grant_ended_at: Option<i64>,
+    token_cutoff: Option<i64>,
+    kid: Option<String>,
+    key_revoked_at: Option<i64>,
+}
+
+/// Reads the evidence.
+pub async fn read(conn: &mut Conn<'_>, levels: &Levels, now: UnixTime) -> Result<Found, StoreError> {
+    let salted_token = match &levels.token {
+        Some(token) => Some(Target::Token(token.clone()).salted(&salt(conn).await?)),
+        None => None,
+    };
+    let row = sql!(
+        conn,
+        one as EvidenceRow,
+        "SELECT h.tick, h.issuer_cutoff, u.cutoff AS user_cutoff, u.disabled_at AS user_disabled_at,
+                c.cutoff AS client_cutoff, c.disabled_at AS client_disabled_at,
+                s.id AS session_id, s.ended_at AS session_ended_at, s.idle_until AS session_idle_until,
+                s.expires_at AS session_expires_at, g.id AS grant_id, g.ended_at AS grant_ended_at,
+                (SELECT MAX(t.tick) FROM cutoffs t WHERE t.level = 'jti' AND t.identifier = $5) AS token_cutoff,
+                k.kid AS kid, k.revoked_at AS key_revoked_at
+         FROM feed_head h
+         LEFT JOIN users u ON u.id = $1
+         LEFT JOIN clients c ON c.id = $2
+         LEFT JOIN sessions s ON s.id = $3
+         LEFT JOIN grants g ON g.id = $4
+         LEFT JOIN signing_keys k ON k.kid = $6
+         WHERE h.id = 1",
+        levels.user.as_ref().map(UserId::as_str),
+        levels.client.as_ref().map(ClientId::as_str),
+        levels.session.as_ref().map(SessionId::as_str),
+        levels.grant.as_ref().map(GrantId::as_str),
+        salted_token.as_deref(),
+        levels.key.as_ref().map(KeyId::as_str),
+    )?;
+    let flagged = |asked: bool, id: &Option<String>, ended_at: Option<i64>| match (asked, id, ended_at) {
+        (false, ..) => Standing::NotJudged,
+        (true, None, _) => Standing::Missing,
+        (true, Some(_), Some(_)) => Standing::Ended,
+        (true, Some(_), None) => Standing::CutOff(Tick::ZERO),
+    };
+    let passed = |limit: Option<i64>| limit.is_some_and(|limit| now.millis() >= limit);
+    Ok(Found {
+        evidence: Evidence {
+            tick: Tick::new(row.tick),
+            issuer: Tick::new(row.issuer_cutoff),
+            user: cut_off(levels.user.is_some(), row.user_cutoff, row.user_disabled_at),
+            client: cut_off(levels.client.is_some(), row.client_cutoff, row.client_disabled_at),
+            session: flagged(levels.session.is_some(), &row.session_id, row.session_ended_at),
+            grant: flagged(levels.grant.is_some(), &row.grant_id, row.grant_ended_at),
+            token: match levels.token {
+                Some(_) => Standing::CutOff(Tick::new(row.token_cutoff.unwrap_or(0))),
+                None => Standing::NotJudged,
+            },
+            key: flagged(levels.key.is_some(), &row.kid, row.key_revoked_at),
+        },
+        session_expired: passed(row.session_idle_until) || passed(row.session_expires_at),
+    })
+}
+
+/// How a user or client stands whose row keeps a cut-off and perhaps the time it was disabled.
+pub(super) fn cut_off(asked: bool, cutoff: Option<i64>, disabled_at: Option<i64>) -> Standing {
+    match (asked, cutoff, disabled_at) {
+        (false, ..) => Standing::NotJudged,
+        (true, None, _) => Standing::Missing,
+        (true, Some(_), Some(_)) => Standing::Ended,
+        (true, Some(cutoff), None) => Standing::CutOff(Tick::new(cutoff)),
+    }
+}
+
+/// The feed's salt, which never changes.
+async fn salt(conn: &mut Conn<'_>) -> Result<String, StoreError> {
+    sql!(conn, one as (String,), "SELECT salt FROM feed_head WHERE id = 1").map(|(salt,)| salt)
+}

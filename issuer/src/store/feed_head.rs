@@ -1,0 +1,131 @@
+//! The feed head: the tick, the chain, the salt and the issuer-wide cut-off in one row, the last that any transaction locks.
+//! That lock makes commits happen in the order of their ticks.
+
+use futures_util::FutureExt;
+
+use super::{Conn, Db, StoreError, Tx};
+use crate::clock::UnixTime;
+use crate::domain::cutoff::{NamedCutoff, Target, chain, tick_floor};
+use crate::domain::ids::{FeedId, Tick};
+use crate::secret::OpaqueToken;
+
+/// The head as it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FeedHead {
+    /// The name of this history.
+    pub feed_id: FeedId,
+    /// The logical clock.
+    pub tick: Tick,
+    /// The last link of the chain.
+    pub chain: String,
+}
+
+#[derive(sqlx::FromRow)]
+struct HeadRow {
+    feed_id: String,
+    salt: String,
+    tick: i64,
+    previous_tick: i64,
+    chain: String,
+}
+
+/// Makes the head on an empty database, and appends an empty entry: a start after a restored backup reuses no number.
+pub async fn begin(db: &Db) -> Result<Tick, StoreError> {
+    struct Fresh {
+        feed_id: FeedId,
+        salt: OpaqueToken,
+        now: UnixTime,
+    }
+    let fresh = Fresh { feed_id: FeedId::random(), salt: OpaqueToken::random(""), now: db.now() };
+    db.write(fresh, |tx, fresh| {
+        async move {
+            sql!(
+                tx,
+                execute,
+                "INSERT INTO feed_head (id, feed_id, salt, tick, previous_tick, chain, issuer_cutoff)
+                 VALUES (1, $1, $2, 0, 0, '', 0) ON CONFLICT (id) DO NOTHING",
+                fresh.feed_id.as_str(),
+                fresh.salt.expose(),
+            )?;
+            raise(tx, fresh.now, &[]).await
+        }
+        .boxed()
+    })
+    .await
+}
+
+/// Reads the head.
+pub async fn read(conn: &mut Conn<'_>) -> Result<FeedHead, StoreError> {
+    let row = sql!(conn, one as HeadRow, "SELECT feed_id, salt, tick, previous_tick, chain FROM feed_head WHERE id = 1")?;
+    Ok(FeedHead { feed_id: FeedId::new(row.feed_id), tick: Tick::new(row.tick), chain: row.chain })
+}
+
+/// Raises the tick and appends an entry with these cut-offs: the last step of the transaction of their cause, once. What keeps a
+/// cut-off for good (`users`, `clients`, the head itself) takes the answered tick.
+pub async fn raise(tx: &mut Tx<'_>, now: UnixTime, targets: &[Target]) -> Result<Tick, StoreError> {
+    let head = sql!(
+        tx,
+        one as HeadRow,
+        "UPDATE feed_head SET previous_tick = tick, tick = CASE WHEN tick + 1 > $1 THEN tick + 1 ELSE $1 END
+         WHERE id = 1 RETURNING feed_id, salt, tick, previous_tick, chain",
+        tick_floor(now),
+    )?;
+    let (feed_id, tick) = (FeedId::new(head.feed_id), Tick::new(head.tick));
+    let named: Vec<NamedCutoff> = targets
+        .iter()
+        .map(|target| NamedCutoff { level: target.level().to_owned(), identifier: target.salted(&head.salt) })
+        .collect();
+    let link = chain(&feed_id, &head.chain, tick, &named);
+    let issuer_wide = targets.contains(&Target::Issuer);
+    sql!(
+        tx,
+        execute,
+        "UPDATE feed_head SET chain = $1, issuer_cutoff = CASE WHEN $2 THEN tick ELSE issuer_cutoff END WHERE id = 1",
+        link.as_str(),
+        issuer_wide,
+    )?;
+    sql!(
+        tx,
+        execute,
+        "INSERT INTO feed_entries (tick, feed_id, previous_tick, chain) VALUES ($1, $2, $3, $4)",
+        tick.get(),
+        feed_id.as_str(),
+        head.previous_tick,
+        link.as_str(),
+    )?;
+    for cutoff in &named {
+        sql!(
+            tx,
+            execute,
+            "INSERT INTO cutoffs (tick, level, identifier) VALUES ($1, $2, $3)",
+            tick.get(),
+            cutoff.level.as_str(),
+            cutoff.identifier.as_str(),
+        )?;
+    }
+    Ok(tick)
+}
+
+/// Revokes these targets on their own account: those whose cut-off rests in the `cutoffs` table or the head alone (one token, the
+/// issuer). Users, clients, sessions, grants and keys have functions of their own, which also mark their rows.
+pub async fn cut_off(db: &Db, targets: Vec<Target>, now: UnixTime) -> Result<Tick, StoreError> {
+    db.write((targets, now), |tx, (targets, now)| async move { raise(tx, *now, targets).await }.boxed()).await
+}
+
+/// Drops the entries below a tick that this process read long enough ago that no verifier needs them; dead keys stay for the
+/// sweep of keys.
+pub async fn prune_below(db: &Db, tick: Tick) -> Result<u64, StoreError> {
+    db.write(tick, |tx, tick| {
+        async move {
+            sql!(
+                tx,
+                execute,
+                "DELETE FROM feed_entries WHERE tick < $1
+                 AND NOT EXISTS (SELECT 1 FROM cutoffs c WHERE c.tick = feed_entries.tick AND c.level = 'kid')",
+                tick.get(),
+            )
+        }
+        .boxed()
+    })
+    .await
+}

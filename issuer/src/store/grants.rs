@@ -1,0 +1,159 @@
+//! The `grants` table: approval makes one together with its code; a replay, a revocation or a withdrawal ends it.
+
+use futures_util::FutureExt;
+
+use super::{Conn, Db, StoreError, Tx, authorization_requests, feed_head};
+use crate::clock::UnixTime;
+use crate::domain::cutoff::Target;
+use crate::domain::grant::Grant;
+use crate::domain::ids::{ClientId, GrantId, SessionId, Tick, UserId};
+use crate::domain::resource::Resource;
+use crate::domain::scope::ScopeSet;
+use crate::secret::TokenHash;
+
+/// An approval about to be written: the grant, its code, and the kept request that it answers.
+#[derive(Debug, Clone)]
+pub struct Approval {
+    /// The grant.
+    pub grant: Grant,
+    /// SHA-256 of its code.
+    pub code_hash: TokenHash,
+    /// Where the code is sent.
+    pub redirect_uri: String,
+    /// What the holder must prove.
+    pub code_challenge: Option<String>,
+    /// To be echoed in the ID token.
+    pub nonce: Option<String>,
+    /// The code's end.
+    pub code_expires_at: UnixTime,
+    /// The kept request that this answers; none where no page was needed.
+    pub answers: Option<TokenHash>,
+    /// Now.
+    pub now: UnixTime,
+}
+
+#[derive(sqlx::FromRow)]
+struct GrantRow {
+    id: String,
+    user_id: String,
+    client_id: String,
+    session_id: String,
+    scopes: String,
+    resources: String,
+    born: i64,
+    auth_time: i64,
+    amr: String,
+    refresh_until: i64,
+}
+
+impl TryFrom<GrantRow> for Grant {
+    type Error = StoreError;
+
+    fn try_from(row: GrantRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: GrantId::new(row.id),
+            user_id: UserId::new(row.user_id),
+            client_id: ClientId::new(row.client_id),
+            session_id: SessionId::new(row.session_id),
+            scopes: row.scopes.parse::<ScopeSet>().map_err(|why| StoreError::impossible("grants", why))?,
+            resources: serde_json::from_str::<Vec<Resource>>(&row.resources)
+                .map_err(|why| StoreError::impossible("grants", why))?,
+            born: Tick::new(row.born),
+            auth_time: UnixTime::from_millis(row.auth_time),
+            amr: row.amr.split_whitespace().map(str::to_owned).collect(),
+            refresh_until: UnixTime::from_millis(row.refresh_until),
+        })
+    }
+}
+
+/// Writes an approval; `false`, with nothing written, when the kept request was answered before.
+pub async fn approve(db: &Db, approval: Approval) -> Result<bool, StoreError> {
+    let resources = serde_json::to_string(&approval.grant.resources).map_err(|why| StoreError::impossible("grants", why))?;
+    db.write((approval, resources), |tx, (approval, resources)| {
+        async move {
+            if let Some(handle) = &approval.answers
+                && !authorization_requests::consume(tx, handle, approval.now).await?
+            {
+                return Ok(false);
+            }
+            let grant = &approval.grant;
+            sql!(
+                tx,
+                execute,
+                "INSERT INTO grants (id, user_id, client_id, session_id, scopes, resources, born, auth_time, amr, created_at,
+                                     last_used_at, refresh_until)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11)",
+                grant.id.as_str(),
+                grant.user_id.as_str(),
+                grant.client_id.as_str(),
+                grant.session_id.as_str(),
+                grant.scopes.to_string(),
+                resources.as_str(),
+                grant.born.get(),
+                grant.auth_time.millis(),
+                grant.amr.join(" "),
+                approval.now.millis(),
+                grant.refresh_until.millis(),
+            )?;
+            sql!(
+                tx,
+                execute,
+                "INSERT INTO codes (code_hash, grant_id, redirect_uri, code_challenge, nonce, expires_at)
+                 VALUES ($1, $2, $3, $4, $5, $6)",
+                approval.code_hash.as_str(),
+                grant.id.as_str(),
+                approval.redirect_uri.as_str(),
+                approval.code_challenge.as_deref(),
+                approval.nonce.as_deref(),
+                approval.code_expires_at.millis(),
+            )?;
+            Ok(true)
+        }
+        .boxed()
+    })
+    .await
+}
+
+/// The grant of this id, dead or alive.
+pub async fn find(conn: &mut Conn<'_>, id: &GrantId) -> Result<Option<Grant>, StoreError> {
+    let row = sql!(
+        conn,
+        optional as GrantRow,
+        "SELECT id, user_id, client_id, session_id, scopes, resources, born, auth_time, amr, refresh_until
+         FROM grants WHERE id = $1",
+        id.as_str(),
+    )?;
+    row.map(Grant::try_from).transpose()
+}
+
+/// Ends a grant and cuts off what descends from it; `None` when it had ended before.
+pub async fn end(tx: &mut Tx<'_>, id: &GrantId, now: UnixTime) -> Result<Option<Tick>, StoreError> {
+    let ended = sql!(
+        tx,
+        execute,
+        "UPDATE grants SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL",
+        id.as_str(),
+        now.millis(),
+    )?;
+    if ended == 0 {
+        return Ok(None);
+    }
+    feed_head::raise(tx, now, &[Target::Grant(id.clone())]).await.map(Some)
+}
+
+/// Ends a grant on its own account.
+pub async fn revoke(db: &Db, id: GrantId, now: UnixTime) -> Result<Option<Tick>, StoreError> {
+    db.write((id, now), |tx, (id, now)| async move { end(tx, id, *now).await }.boxed()).await
+}
+
+/// Locks a grant for the rest of the transaction, noting its use; `false` when there is no such row.
+pub async fn lock(tx: &mut Tx<'_>, id: &GrantId, now: UnixTime) -> Result<bool, StoreError> {
+    let locked = sql!(
+        tx,
+        execute,
+        "UPDATE grants SET last_used_at = $2 WHERE id = $1",
+        id.as_str(),
+        now.millis(),
+    )?;
+    Ok(locked == 1)
+}

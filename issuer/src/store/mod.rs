@@ -1,0 +1,22 @@
+//! Floor 1: the only place that names sqlx. Two typed pools speak one SQL text; one file a table family.
+
+#[macro_use]
+pub mod db;
+
+pub mod authorization_requests;
+pub mod clients;
+pub mod codes;
+mod error;
+pub mod evidence;
+pub mod feed_head;
+pub mod grants;
+mod migrate;
+pub mod refresh_tokens;
+pub mod sessions;
+pub mod set_up_tokens;
+pub mod signing_keys;
+pub mod sweep;
+pub mod users;
+
+pub use db::{Conn, Db, Tx};
+pub use error::StoreError;

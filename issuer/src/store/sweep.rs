@@ -1,0 +1,61 @@
+//! Rows whose time is over, deleted in small batches so that nobody waits for it.
+
+use std::time::Duration;
+
+use futures_util::FutureExt;
+
+use super::{Db, StoreError};
+use crate::clock::UnixTime;
+
+/// How long a session or grant stays after its end: the longest token life and leeway, so that what hangs on it is judged dead by
+/// its row and not merely by its absence.
+pub const AFTER_END: Duration = Duration::from_secs(70 * 60);
+
+/// How long a dead or retired key's row stays.
+pub const KEYS_AFTER_END: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+
+const BATCHES: [&str; 7] = [
+    "DELETE FROM authorization_requests WHERE handle_hash IN
+     (SELECT handle_hash FROM authorization_requests WHERE expires_at < $1 LIMIT 500)",
+    "DELETE FROM set_up_tokens WHERE token_hash IN (SELECT token_hash FROM set_up_tokens WHERE expires_at < $1 LIMIT 500)",
+    "DELETE FROM client_secrets WHERE secret_hash IN
+     (SELECT secret_hash FROM client_secrets WHERE expires_at IS NOT NULL AND expires_at < $1 LIMIT 500)",
+    // A used refresh token whose own limit has passed proves no theft any more: nobody could have used it.
+    "DELETE FROM refresh_tokens WHERE token_hash IN
+     (SELECT token_hash FROM refresh_tokens WHERE expires_at < $1 LIMIT 500)",
+    // With their codes and refresh tokens.
+    "DELETE FROM grants WHERE id IN
+     (SELECT id FROM grants WHERE refresh_until < $1 OR (ended_at IS NOT NULL AND ended_at < $1) LIMIT 500)",
+    "DELETE FROM sessions WHERE id IN
+     (SELECT id FROM sessions WHERE expires_at < $1 OR (ended_at IS NOT NULL AND ended_at < $1) LIMIT 500)",
+    // The seed of a successor goes when its window has closed with its time.
+    "UPDATE refresh_tokens SET successor_salt = NULL, successor_key_id = NULL WHERE token_hash IN
+     (SELECT token_hash FROM refresh_tokens WHERE successor_salt IS NOT NULL AND retry_until < $1 LIMIT 500)",
+];
+
+/// Deletes one batch of each kind; how many rows went. Nothing to do is the sign to stop.
+pub async fn batch(db: &Db, now: UnixTime) -> Result<u64, StoreError> {
+    let mut swept = 0;
+    for statement in BATCHES {
+        swept += db
+            .write((statement, now - AFTER_END), |tx, (statement, before)| {
+                async move { sql!(tx, execute, *statement, before.millis()) }.boxed()
+            })
+            .await?;
+    }
+    swept += db
+        .write(now - KEYS_AFTER_END, |tx, before| {
+            async move {
+                sql!(
+                    tx,
+                    execute,
+                    "DELETE FROM signing_keys WHERE published_until < $1 AND (revoked_at IS NULL OR revoked_at < $1)
+                     AND epoch < (SELECT MAX(epoch) FROM signing_keys)",
+                    before.millis(),
+                )
+            }
+            .boxed()
+        })
+        .await?;
+    Ok(swept)
+}

@@ -1,0 +1,191 @@
+//! The `users` table.
+
+use futures_util::FutureExt;
+
+use super::evidence::cut_off;
+use super::{Conn, Db, StoreError, Tx, feed_head};
+use crate::clock::UnixTime;
+use crate::domain::cutoff::{Evidence, Standing, Target};
+use crate::domain::ids::{Tick, UserId};
+use crate::domain::password::PasswordHash;
+use crate::domain::user::{User, Username};
+
+/// A user about to be created.
+#[derive(Debug, Clone)]
+pub struct NewUser {
+    /// `sub`.
+    pub id: UserId,
+    /// The name to sign in with.
+    pub username: Username,
+    /// The claim `name`.
+    pub name: Option<String>,
+    /// The claim `email`; unverified.
+    pub email: Option<String>,
+    /// The password's hash; without one nobody signs in.
+    pub password_hash: Option<PasswordHash>,
+    /// May administer this issuer.
+    pub administrator: bool,
+    /// Now.
+    pub created_at: UnixTime,
+}
+
+/// What a sign-in is judged by: the hash, and the tick that was read with it and before it was looked at.
+#[derive(Debug, Clone)]
+pub struct SignInRecord {
+    /// Who.
+    pub user: User,
+    /// The hash to verify; `None` where no password was ever set.
+    pub password_hash: Option<PasswordHash>,
+    /// The tick to stamp with, and how the user stands.
+    pub evidence: Evidence,
+}
+
+#[derive(sqlx::FromRow)]
+struct UserRow {
+    id: String,
+    username: String,
+    name: Option<String>,
+    email: Option<String>,
+    email_verified: bool,
+    administrator: bool,
+    created_at: i64,
+}
+
+#[derive(sqlx::FromRow)]
+struct SignInRow {
+    tick: i64,
+    issuer_cutoff: i64,
+    password_hash: Option<String>,
+    cutoff: i64,
+    disabled_at: Option<i64>,
+    #[sqlx(flatten)]
+    user: UserRow,
+}
+
+impl From<UserRow> for User {
+    fn from(row: UserRow) -> Self {
+        Self {
+            id: UserId::new(row.id),
+            username: row.username,
+            name: row.name,
+            email: row.email,
+            email_verified: row.email_verified,
+            administrator: row.administrator,
+            created_at: UnixTime::from_millis(row.created_at),
+        }
+    }
+}
+
+/// Creates a user; `false` when the name is taken.
+pub async fn create(db: &Db, user: NewUser) -> Result<bool, StoreError> {
+    db.write(user, |tx, user| async move { insert(tx, user).await }.boxed()).await
+}
+
+/// Inserts a user; `false` when the name is taken.
+pub async fn insert(tx: &mut Tx<'_>, user: &NewUser) -> Result<bool, StoreError> {
+    let inserted = sql!(
+        tx,
+        execute,
+        "INSERT INTO users (id, username, name, email, email_verified, password_hash, administrator, created_at, cutoff)
+         VALUES ($1, $2, $3, $4, FALSE, $5, $6, $7, 0) ON CONFLICT (username) DO NOTHING",
+        user.id.as_str(),
+        user.username.as_str(),
+        user.name.as_deref(),
+        user.email.as_deref(),
+        user.password_hash.as_ref().map(PasswordHash::as_str),
+        user.administrator,
+        user.created_at.millis(),
+    )?;
+    Ok(inserted == 1)
+}
+
+/// The user of this id.
+pub async fn find(conn: &mut Conn<'_>, id: &UserId) -> Result<Option<User>, StoreError> {
+    let row = sql!(
+        conn,
+        optional as UserRow,
+        "SELECT id, username, name, email, email_verified, administrator, created_at FROM users WHERE id = $1",
+        id.as_str(),
+    )?;
+    Ok(row.map(User::from))
+}
+
+/// The user of this name with what a sign-in needs, and the tick, from one statement.
+pub async fn sign_in_record(conn: &mut Conn<'_>, username: &Username) -> Result<Option<SignInRecord>, StoreError> {
+    let row = sql!(
+        conn,
+        optional as SignInRow,
+        "SELECT h.tick, h.issuer_cutoff, u.password_hash, u.cutoff, u.disabled_at,
+                u.id, u.username, u.name, u.email, u.email_verified, u.administrator, u.created_at
+         FROM feed_head h JOIN users u ON u.username = $1 WHERE h.id = 1",
+        username.as_str(),
+    )?;
+    Ok(row.map(|row| SignInRecord {
+        user: row.user.into(),
+        password_hash: row.password_hash.map(PasswordHash::from_stored),
+        evidence: Evidence {
+            tick: Tick::new(row.tick),
+            issuer: Tick::new(row.issuer_cutoff),
+            client: Standing::NotJudged,
+            user: cut_off(true, Some(row.cutoff), row.disabled_at),
+            session: Standing::NotJudged,
+            grant: Standing::NotJudged,
+            token: Standing::NotJudged,
+            key: Standing::NotJudged,
+        },
+    }))
+}
+
+/// Sets a password and cuts off everything the user had before; `None` when there is no such user.
+pub async fn set_password(
+    db: &Db,
+    id: UserId,
+    password_hash: PasswordHash,
+    now: UnixTime,
+) -> Result<Option<Tick>, StoreError> {
+    db.write((id, password_hash, now), |tx, (id, password_hash, now)| {
+        async move {
+            let changed = sql!(
+                tx,
+                execute,
+                "UPDATE users SET password_hash = $2 WHERE id = $1",
+                id.as_str(),
+                password_hash.as_str(),
+            )?;
+            if changed == 0 {
+                return Ok(None);
+            }
+            let tick = feed_head::raise(tx, *now, &[Target::User(id.clone())]).await?;
+            sql!(tx, execute, "UPDATE users SET cutoff = $2 WHERE id = $1", id.as_str(), tick.get())?;
+            Ok(Some(tick))
+        }
+        .boxed()
+    })
+    .await
+}
+
+/// Replaces the hash that was just verified by a stronger one of the same password; `false` when another password was set
+/// meanwhile, which then stays.
+pub async fn rehash(db: &Db, id: UserId, verified: PasswordHash, stronger: PasswordHash) -> Result<bool, StoreError> {
+    db.write((id, verified, stronger), |tx, (id, verified, stronger)| {
+        async move {
+            let changed = sql!(
+                tx,
+                execute,
+                "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2",
+                id.as_str(),
+                verified.as_str(),
+                stronger.as_str(),
+            )?;
+            Ok(changed == 1)
+        }
+        .boxed()
+    })
+    .await
+}
+
+/// Whether anybody may administer this issuer.
+pub async fn administrator_exists(conn: &mut Conn<'_>) -> Result<bool, StoreError> {
+    let found = sql!(conn, optional as (String,), "SELECT id FROM users WHERE administrator LIMIT 1")?;
+    Ok(found.is_some())
+}
