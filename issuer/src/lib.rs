@@ -3,7 +3,11 @@
 //! Floors, from the ground up; an import goes down any number of floors, never up and never sideways:
 //! `clock, secret` ← `domain, config` ← `keys, store` ← `feed` ← `app` ← `http, jobs` ← `cli` ← `main`.
 
+pub mod app;
 pub mod clock;
+pub mod config;
 pub mod domain;
+pub mod http;
 pub mod keys;
 pub mod secret;
+pub mod store;

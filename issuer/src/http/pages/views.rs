@@ -273,7 +273,7 @@ pub(crate) enum SetUpProblem {
     /// The password is longer than the hash is given.
     PasswordTooLong,
     /// The password is on the list of those that are tried first.
-    PasswordTooCommon,
+    UsernameTaken,
     /// The password gate is full (503).
     Busy {
         /// Seconds until another attempt makes sense.
@@ -287,10 +287,10 @@ impl SetUpProblem {
     /// The field that the problem concerns; none when it concerns the form as a whole.
     pub(crate) fn field(self) -> Option<SetUpField> {
         match self {
-            Self::UsernameEmpty | Self::UsernameNotAllowed => Some(SetUpField::Username),
+            Self::UsernameEmpty | Self::UsernameNotAllowed | Self::UsernameTaken => Some(SetUpField::Username),
             Self::NameEmpty => Some(SetUpField::Name),
             Self::EmailNotAnAddress => Some(SetUpField::Email),
-            Self::PasswordTooShort { .. } | Self::PasswordTooLong | Self::PasswordTooCommon => Some(SetUpField::Password),
+            Self::PasswordTooShort { .. } | Self::PasswordTooLong => Some(SetUpField::Password),
             Self::Busy { .. } | Self::OpenTooLong => None,
         }
     }
@@ -300,12 +300,12 @@ impl fmt::Display for SetUpProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UsernameEmpty => f.write_str("Enter a user name."),
-            Self::UsernameNotAllowed => f.write_str("Use letters, digits, dots, hyphens and underscores in the user name."),
+            Self::UsernameNotAllowed => f.write_str("A user name has no spaces and at most 254 characters."),
             Self::NameEmpty => f.write_str("Enter a name."),
             Self::EmailNotAnAddress => f.write_str("Enter an e-mail address such as ada@example.com, or nothing."),
             Self::PasswordTooShort { least } => write!(f, "Use at least {least} characters for the password."),
             Self::PasswordTooLong => f.write_str("This password is longer than we can take. Use a shorter one."),
-            Self::PasswordTooCommon => f.write_str("Many people use this password and it is tried first. Choose another."),
+            Self::UsernameTaken => f.write_str("Somebody has this user name already. Choose another."),
             Self::Busy { retry_after } => busy(f, "requests", *retry_after),
             Self::OpenTooLong => f.write_str(OPEN_TOO_LONG),
         }
@@ -438,7 +438,7 @@ mod tests {
                 .render()
         };
         add("set_up", false, set_up(&[]));
-        add("set_up wrong in one", true, set_up(&[SetUpProblem::PasswordTooCommon]));
+        add("set_up wrong in one", true, set_up(&[SetUpProblem::UsernameTaken]));
         add("set_up wrong in one", true, set_up(&[SetUpProblem::PasswordTooLong]));
         add("set_up wrong in one", true, set_up(&[SetUpProblem::UsernameNotAllowed]));
         let several = [

@@ -1,0 +1,124 @@
+//! An approval becomes a grant and its code. The tick is read with all the evidence in one statement, then that is judged, then the
+//! grant is stamped with it.
+
+use std::sync::Arc;
+
+use axum::response::Response;
+
+use crate::app::App;
+use crate::clock::UnixTime;
+use crate::domain::authorization_request::{AuthorizationRequest, RequestError, Step};
+use crate::domain::client::Client;
+use crate::domain::code;
+use crate::domain::cutoff::{Evidence, Standing, revoked};
+use crate::domain::grant::Grant;
+use crate::domain::ids::GrantId;
+use crate::domain::session::Session;
+use crate::http::pages::error::PageError;
+use crate::http::redirect::ClientRedirect;
+use crate::http::signed_in::SignedIn;
+use crate::secret::{OpaqueToken, TokenHash};
+use crate::store::authorization_requests;
+use crate::store::evidence::{self, Levels};
+use crate::store::grants::{self, Approval};
+use crate::store::StoreError;
+
+/// A request that is about to be answered.
+pub(crate) struct Asked<'a> {
+    /// Who asks.
+    pub(crate) client: &'a Client,
+    /// What.
+    pub(crate) request: &'a AuthorizationRequest,
+    /// The kept request that the answer takes out of circulation; none where no page was needed.
+    pub(crate) answers: Option<TokenHash>,
+}
+
+impl Asked<'_> {
+    fn back(&self) -> ClientRedirect<'_> {
+        ClientRedirect { redirect_uri: &self.request.redirect_uri, state: self.request.state.as_deref() }
+    }
+}
+
+/// Takes a step that needs no page: the code, or a refusal.
+pub(crate) async fn take(
+    app: &Arc<App>,
+    step: Step,
+    asked: Asked<'_>,
+    signed_in: Option<&SignedIn>,
+    now: UnixTime,
+) -> Result<Response, PageError> {
+    let error = match (step, signed_in) {
+        (Step::Approve, Some(signed_in)) => return approve(app, asked, signed_in, now).await,
+        (Step::LoginRequired, _) => RequestError::new("login_required", "nobody is signed in, or not recently enough"),
+        (Step::ConsentRequired, _) => RequestError::new("consent_required", "the user has to be asked"),
+        (Step::SignIn | Step::Consent | Step::Approve, _) => return Err(PageError::request_gone(app)),
+    };
+    Ok(asked.back().with_error(app, &error))
+}
+
+/// Writes the user's approval and sends the browser back with the code.
+pub(crate) async fn approve(
+    app: &Arc<App>,
+    asked: Asked<'_>,
+    signed_in: &SignedIn,
+    now: UnixTime,
+) -> Result<Response, PageError> {
+    match write(app, &asked, &signed_in.session, now).await? {
+        Some(code) => Ok(asked.back().with_code(app, code.expose())),
+        None => Err(PageError::request_gone(app)),
+    }
+}
+
+/// Sends the browser back with the user's refusal.
+pub(crate) async fn deny(app: &Arc<App>, asked: Asked<'_>, now: UnixTime) -> Result<Response, PageError> {
+    if let Some(handle) = &asked.answers
+        && !authorization_requests::refuse(&app.db, handle.clone(), now).await?
+    {
+        return Err(PageError::request_gone(app));
+    }
+    Ok(asked.back().with_error(app, &RequestError::new("access_denied", "the user said no")))
+}
+
+/// The code; `None` when session or client died meanwhile, or another click was faster.
+async fn write(app: &App, asked: &Asked<'_>, session: &Session, now: UnixTime) -> Result<Option<OpaqueToken>, StoreError> {
+    let Asked { client, request, answers } = asked;
+    let levels = Levels {
+        user: Some(session.user_id.clone()),
+        client: Some(client.id.clone()),
+        session: Some(session.id.clone()),
+        ..Levels::default()
+    };
+    let mut reader = app.db.reader().await?;
+    let found = evidence::read(&mut reader.conn(), &levels, now).await?;
+    drop(reader);
+    // The client's cut-off is about what the client had, which no session is; so the session is judged without it.
+    let of_session = Evidence { client: Standing::NotJudged, ..found.evidence.clone() };
+    let dead = revoked(session.born, &of_session).or(revoked(found.evidence.tick, &found.evidence));
+    if dead.is_some() || found.session_expired {
+        return Ok(None);
+    }
+    let code = OpaqueToken::random(code::PREFIX);
+    let grant = Grant {
+        id: GrantId::random(),
+        user_id: session.user_id.clone(),
+        client_id: client.id.clone(),
+        session_id: session.id.clone(),
+        scopes: request.scopes.clone(),
+        resources: request.resources.clone(),
+        born: found.evidence.tick,
+        auth_time: session.auth_time,
+        amr: session.amr.clone(),
+        refresh_until: now + client.lifetimes.refresh_absolute.get(),
+    };
+    let approval = Approval {
+        grant,
+        code_hash: code.hash(),
+        redirect_uri: request.redirect_uri.clone(),
+        code_challenge: request.code_challenge.clone(),
+        nonce: request.nonce.clone(),
+        code_expires_at: now + code::LIFE,
+        answers: answers.clone(),
+        now,
+    };
+    Ok(grants::approve(&app.db, approval).await?.then_some(code))
+}

@@ -1,0 +1,115 @@
+//! `GET|POST /authorize` (RFC 6749 section 4.1.1, OpenID Connect Core section 3.1.2.1): judges the request, then goes on to
+//! sign-in, consent or the code. A wrong client or redirect URI gets a page of ours; everything else goes back to the client.
+
+pub(crate) mod approval;
+pub(crate) mod resume;
+
+use std::sync::Arc;
+
+use axum::extract::{RawQuery, Request, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+
+use super::cookies::Browser;
+use super::form::FormBody;
+use super::pages::error::PageError;
+use super::redirect::{self, ClientRedirect};
+use super::signed_in;
+use crate::app::App;
+use crate::clock::UnixTime;
+use crate::domain::authorization_request::{AuthorizationRequest, HANDLE_PREFIX, LIFE, Step, next_step};
+use crate::domain::client::Client;
+use crate::domain::cutoff::revoked;
+use crate::domain::ids::ClientId;
+use crate::domain::params::Params;
+use crate::secret::{OpaqueToken, TokenHash};
+use crate::store::authorization_requests::{self, KeptRequest};
+use crate::store::clients;
+
+/// What became of judging a request.
+enum Judged {
+    /// It may go on.
+    Good(Box<(Client, AuthorizationRequest)>),
+    /// It goes back to the client with an error.
+    Back(Response),
+}
+
+/// By GET: our cookies are here, so the next step can be taken at once.
+pub(super) async fn get(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Result<Response, PageError> {
+    let now = app.now();
+    let params = Params::parse(query.unwrap_or_default().as_bytes()).map_err(|why| PageError::unreadable(&app, &why))?;
+    let (client, request) = match judge(&app, &params, now).await? {
+        Judged::Good(good) => *good,
+        Judged::Back(answer) => return Ok(answer),
+    };
+    let signed_in = signed_in::find(&app, &headers, now).await?;
+    let step = next_step(&request, &client, signed_in.as_ref().map(|found| &found.session), now, now);
+    if let Step::SignIn | Step::Consent = step {
+        let browser = Browser::recognise(&app, &headers);
+        let handle = keep(&app, request, Some(browser.hash()), now).await?;
+        return Ok(browser.remember(resume::show(step, &handle)));
+    }
+    let asked = approval::Asked { client: &client, request: &request, answers: None };
+    approval::take(&app, step, asked, signed_in.as_ref(), now).await
+}
+
+/// By POST: it may come from another site and so without our cookies. The request is kept, and followed by GET.
+pub(super) async fn post(State(app): State<Arc<App>>, request: Request) -> Result<Response, PageError> {
+    let now = app.now();
+    let bare = request.uri().query().is_none_or(str::is_empty);
+    let FormBody(params) = FormBody::read(request).await.map_err(|why| PageError::unreadable(&app, &why))?;
+    if !bare {
+        return Err(PageError::unreadable(&app, &"a posted request carries its parameters in the body alone"));
+    }
+    match judge(&app, &params, now).await? {
+        Judged::Good(good) => {
+            let handle = keep(&app, good.1, None, now).await?;
+            Ok(redirect::to(&resume::path(handle.expose())))
+        }
+        Judged::Back(answer) => Ok(answer),
+    }
+}
+
+async fn judge(app: &Arc<App>, params: &Params, now: UnixTime) -> Result<Judged, PageError> {
+    let unknown_client = || PageError::unknown_client(app);
+    let id = params.get("client_id").filter(|id| id.len() <= 64).ok_or_else(unknown_client)?;
+    let mut reader = app.db.reader().await?;
+    let found = clients::find(&mut reader.conn(), &ClientId::new(id), now).await?;
+    drop(reader);
+    let record = found.ok_or_else(unknown_client)?;
+    if revoked(record.evidence.tick, &record.evidence).is_some() {
+        return Err(unknown_client());
+    }
+    let client = record.client;
+    let redirect_uri = params
+        .get("redirect_uri")
+        .filter(|presented| client.redirect_uri(presented).is_some())
+        .ok_or_else(|| PageError::unregistered_redirect_uri(app))?;
+    match AuthorizationRequest::parse(params, &client, redirect_uri) {
+        Ok(request) => Ok(Judged::Good(Box::new((client, request)))),
+        Err(error) => {
+            tracing::info!(client_id = %client.id, error = error.code, "refused an authorization request");
+            // A state too long to be kept is too long to be sent back.
+            let state = params.get("state").filter(|state| state.len() <= 4096);
+            Ok(Judged::Back(ClientRedirect { redirect_uri, state }.with_error(app, &error)))
+        }
+    }
+}
+
+/// Keeps a request while the person signs in and decides.
+async fn keep(
+    app: &Arc<App>,
+    request: AuthorizationRequest,
+    browser_hash: Option<TokenHash>,
+    now: UnixTime,
+) -> Result<OpaqueToken, PageError> {
+    let handle = OpaqueToken::random(HANDLE_PREFIX);
+    let handle_hash = handle.hash();
+    let kept = KeptRequest { handle_hash, browser_hash, request, created_at: now, expires_at: now + LIFE };
+    authorization_requests::keep(&app.db, kept).await?;
+    Ok(handle)
+}

@@ -1,0 +1,102 @@
+//! `GET /authorize/resume`: goes on with a kept request, in the browser that brought it and in no other. Sign-in leads here, and
+//! so does a request that came by POST.
+
+use std::sync::Arc;
+
+use axum::extract::{RawQuery, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+
+use super::approval;
+use crate::app::App;
+use crate::clock::UnixTime;
+use crate::domain::authorization_request::{Step, next_step};
+use crate::domain::client::Client;
+use crate::domain::params::Params;
+use crate::http::cookies::Browser;
+use crate::http::pages::error::PageError;
+use crate::http::redirect;
+use crate::http::signed_in::{self, SignedIn};
+use crate::secret::OpaqueToken;
+use crate::store::authorization_requests::{self, KeptRequest};
+use crate::store::clients;
+
+/// A kept request in the browser that brought it, with its client as it is now.
+pub(crate) struct Resumed {
+    /// The handle, for the next page's address.
+    pub(crate) handle: OpaqueToken,
+    /// The request.
+    pub(crate) kept: KeptRequest,
+    /// Its client.
+    pub(crate) client: Client,
+}
+
+impl Resumed {
+    /// What this request needs next, from this person.
+    pub(crate) fn step(&self, signed_in: Option<&SignedIn>, now: UnixTime) -> Step {
+        let session = signed_in.map(|found| &found.session);
+        next_step(&self.kept.request, &self.client, session, self.kept.created_at, now)
+    }
+
+    /// For the approval that answers it.
+    pub(crate) fn asked(&self) -> approval::Asked<'_> {
+        approval::Asked {
+            client: &self.client,
+            request: &self.kept.request,
+            answers: Some(self.kept.handle_hash.clone()),
+        }
+    }
+}
+
+/// The address that goes on with a kept request.
+pub(crate) fn path(handle: &str) -> String {
+    format!("/authorize/resume?request={handle}")
+}
+
+/// Sends the browser to the page of a step.
+pub(super) fn show(step: Step, handle: &OpaqueToken) -> Response {
+    let page = if step == Step::Consent { "consent" } else { "login" };
+    redirect::to(&format!("/{page}?request={}", handle.expose()))
+}
+
+/// Goes on with the request of a handle.
+pub(crate) async fn get(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Result<Response, PageError> {
+    let now = app.now();
+    let params = Params::parse(query.unwrap_or_default().as_bytes()).map_err(|why| PageError::unreadable(&app, &why))?;
+    let browser = Browser::recognise(&app, &headers);
+    let resumed = find(&app, params.get("request"), &browser, now).await?;
+    let signed_in = signed_in::find(&app, &headers, now).await?;
+    let answer = match resumed.step(signed_in.as_ref(), now) {
+        step @ (Step::SignIn | Step::Consent) => show(step, &resumed.handle),
+        step => approval::take(&app, step, resumed.asked(), signed_in.as_ref(), now).await?,
+    };
+    Ok(browser.remember(answer))
+}
+
+/// Finds the kept request of a handle; one that no browser has followed yet is bound to this one.
+pub(crate) async fn find(
+    app: &Arc<App>,
+    handle: Option<&str>,
+    browser: &Browser,
+    now: UnixTime,
+) -> Result<Resumed, PageError> {
+    let gone = || PageError::request_gone(app);
+    let handle = OpaqueToken::presented(handle.filter(|text| text.len() <= 64).ok_or_else(gone)?);
+    let mut reader = app.db.reader().await?;
+    let kept = authorization_requests::find(&mut reader.conn(), &handle.hash(), now).await?.ok_or_else(gone)?;
+    let client = clients::find(&mut reader.conn(), &kept.request.client_id, now).await?.ok_or_else(gone)?.client;
+    drop(reader);
+    let ours = match &kept.browser_hash {
+        Some(bound) => bound.matches(&browser.hash()),
+        None => authorization_requests::claim(&app.db, handle.hash(), browser.hash()).await?,
+    };
+    if !ours {
+        tracing::info!(client_id = %client.id, "a kept request was followed by another browser");
+        return Err(gone());
+    }
+    Ok(Resumed { handle, kept, client })
+}

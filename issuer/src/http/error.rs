@@ -1,0 +1,182 @@
+//! What a client is told when something goes wrong. What happened and what the peer hears are two things: the detail goes to the
+//! log once, here, and never into the answer.
+
+use axum::Json;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use crate::app::SignError;
+use crate::app::password_gate::GateError;
+use crate::domain::params::{ParamsError, printable};
+use crate::store::StoreError;
+
+/// An error of a JSON endpoint, in the shape of RFC 6749 section 5.2.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OAuthError {
+    status: StatusCode,
+    code: &'static str,
+    description: String,
+    challenge: Option<&'static str>,
+    retry_after: Option<&'static str>,
+}
+
+impl OAuthError {
+    /// 400 with a standard's code.
+    pub(crate) fn bad_request(code: &'static str, description: impl Into<String>) -> Self {
+        Self { status: StatusCode::BAD_REQUEST, code, description: description.into(), challenge: None, retry_after: None }
+    }
+
+    /// 400 `invalid_request`.
+    pub(crate) fn invalid_request(description: impl Into<String>) -> Self {
+        Self::bad_request("invalid_request", description)
+    }
+
+    /// 400 `invalid_grant`: one sentence whatever the cause, which goes to the log.
+    pub(crate) fn invalid_grant(what: &'static str, cause: impl std::fmt::Display) -> Self {
+        tracing::info!(what, %cause, "refused a grant");
+        Self::bad_request("invalid_grant", format!("the {what} is unknown, expired, used or revoked"))
+    }
+
+    /// 401 `invalid_client`: the same for an unknown client and a wrong secret.
+    pub(crate) fn invalid_client() -> Self {
+        Self {
+            status: StatusCode::UNAUTHORIZED,
+            challenge: Some(r#"Basic realm="passant", charset="UTF-8""#),
+            ..Self::bad_request("invalid_client", "the client is unknown or did not authenticate as registered")
+        }
+    }
+
+    /// 401 `invalid_token` (RFC 6750, section 3.1).
+    pub(crate) fn invalid_token(cause: impl std::fmt::Display) -> Self {
+        tracing::info!(%cause, "refused an access token");
+        Self {
+            status: StatusCode::UNAUTHORIZED,
+            challenge: Some(r#"Bearer error="invalid_token", error_description="the access token is not valid""#),
+            ..Self::bad_request("invalid_token", "the access token is not valid")
+        }
+    }
+
+    /// 401 without an error code: no credential was sent (RFC 6750, section 3.1).
+    pub(crate) fn credential_missing() -> Self {
+        Self {
+            status: StatusCode::UNAUTHORIZED,
+            challenge: Some("Bearer"),
+            ..Self::bad_request("invalid_token", "an access token is needed")
+        }
+    }
+
+    /// 403 `insufficient_scope`.
+    pub(crate) fn insufficient_scope() -> Self {
+        Self {
+            status: StatusCode::FORBIDDEN,
+            challenge: Some(r#"Bearer error="insufficient_scope", scope="openid""#),
+            ..Self::bad_request("insufficient_scope", "the access token needs the scope openid")
+        }
+    }
+
+    /// 503 with `Retry-After`.
+    fn unavailable() -> Self {
+        Self {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            retry_after: Some("2"),
+            ..Self::bad_request("temporarily_unavailable", "please try again in a moment")
+        }
+    }
+
+    fn from_fault(fault: &Fault) -> Self {
+        match fault.report() {
+            FaultKind::Unavailable => Self::unavailable(),
+            FaultKind::Internal => Self::server_error(),
+        }
+    }
+
+    fn server_error() -> Self {
+        Self {
+            status: StatusCode::INTERNAL_SERVER_ERROR,
+            ..Self::bad_request("server_error", "something went wrong here; it was logged")
+        }
+    }
+}
+
+impl IntoResponse for OAuthError {
+    fn into_response(self) -> Response {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
+        if let Some(challenge) = self.challenge {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static(seconds));
+        }
+        let body = json!({ "error": self.code, "error_description": self.description });
+        (self.status, headers, Json(body)).into_response()
+    }
+}
+
+/// What went wrong inside, for both kinds of answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Fault {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Sign(#[from] SignError),
+    #[error(transparent)]
+    Gate(#[from] GateError),
+    #[error("a template does not render: {0}")]
+    Template(#[from] askama::Error),
+}
+
+/// What a fault means to whoever asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FaultKind {
+    /// Come back later.
+    Unavailable,
+    /// Ours to mend.
+    Internal,
+}
+
+impl Fault {
+    /// Logs the fault, once, and says how to answer it.
+    pub(crate) fn report(&self) -> FaultKind {
+        let kind = match self {
+            Self::Store(StoreError::Unavailable(_)) | Self::Sign(SignError::ClockOff) | Self::Gate(GateError::Busy) => {
+                FaultKind::Unavailable
+            }
+            Self::Store(
+                StoreError::Impossible { .. } | StoreError::Superseded | StoreError::Refused(_) | StoreError::Fault(_),
+            )
+            | Self::Sign(SignError::Key(_))
+            | Self::Gate(GateError::Fault(_))
+            | Self::Template(_) => FaultKind::Internal,
+        };
+        match kind {
+            FaultKind::Unavailable => tracing::warn!(fault = %self, "cannot answer now"),
+            FaultKind::Internal => tracing::error!(fault = %self, "cannot answer"),
+        }
+        kind
+    }
+}
+
+/// Lets `?` turn every kind of fault into an answer of this type.
+macro_rules! answers_faults {
+    ($error:ty) => {
+        answers_faults!($error: crate::store::StoreError, crate::app::SignError, crate::app::password_gate::GateError, askama::Error);
+    };
+    ($error:ty: $($fault:ty),*) => {
+        $(impl From<$fault> for $error {
+            fn from(fault: $fault) -> Self {
+                Self::from_fault(&$crate::http::error::Fault::from(fault))
+            }
+        })*
+    };
+}
+pub(crate) use answers_faults;
+
+answers_faults!(OAuthError);
+
+/// A request whose parameters cannot be read is the sender's fault.
+pub(crate) fn unreadable(why: &ParamsError) -> OAuthError {
+    OAuthError::invalid_request(printable(&why.to_string()))
+}

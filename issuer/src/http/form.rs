@@ -1,0 +1,101 @@
+//! Form bodies, and the check that every state-changing form of ours passes before its fields can be read: a synchronizer token
+//! bound to a cookie, and Origin or Sec-Fetch-Site.
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request};
+use axum::http::{HeaderMap, header};
+use base64ct::{Base64UrlUnpadded, Encoding};
+
+use crate::app::App;
+use crate::domain::params::{Params, ParamsError};
+use crate::secret::{OpaqueToken, constant_time_eq};
+
+/// The name of the hidden field.
+pub(crate) const CSRF_FIELD: &str = "csrf";
+
+/// The parameters of an `application/x-www-form-urlencoded` body.
+pub(crate) struct FormBody(pub(crate) Params);
+
+/// Why a body cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum FormError {
+    /// Another content type, or none.
+    #[error("the body must be application/x-www-form-urlencoded")]
+    NotAForm,
+    /// Too long, or cut short.
+    #[error("the body is too long or incomplete")]
+    Unreadable,
+    /// Its parameters cannot be read.
+    #[error(transparent)]
+    Params(#[from] ParamsError),
+}
+
+impl FormBody {
+    /// Reads a body; an absent one is a form without fields.
+    pub(crate) async fn read(request: Request) -> Result<Self, FormError> {
+        let form = request
+            .headers()
+            .get(header::CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| value.split(';').next())
+            .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded"));
+        if !form {
+            return Err(FormError::NotAForm);
+        }
+        let bytes = Bytes::from_request(request, &()).await.map_err(|_| FormError::Unreadable)?;
+        Ok(Self(Params::parse(&bytes)?))
+    }
+}
+
+/// A form of ours that has not been checked: nothing of it can be read.
+pub(crate) struct UnverifiedForm {
+    params: Params,
+    same_site: bool,
+}
+
+/// Why a form of ours is not accepted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ForgeryError {
+    /// The token is missing or belongs to another browser or session.
+    #[error("the page was open too long, or the form was not ours")]
+    Token,
+    /// The browser says that another site sent it.
+    #[error("the form came from another site")]
+    CrossSite,
+}
+
+impl UnverifiedForm {
+    /// Reads a form of ours.
+    pub(crate) async fn read(app: &App, request: Request) -> Result<Self, FormError> {
+        let same_site = sent_by_us(app, request.headers());
+        Ok(Self { params: FormBody::read(request).await?.0, same_site })
+    }
+
+    /// Checks the form against the cookie that its page was bound to, and opens it.
+    pub(crate) fn verify(self, app: &App, bound_to: &OpaqueToken) -> Result<Params, ForgeryError> {
+        if !self.same_site {
+            return Err(ForgeryError::CrossSite);
+        }
+        let expected = csrf_token(app, bound_to);
+        let presented = self.params.get(CSRF_FIELD).unwrap_or_default();
+        if !constant_time_eq(expected.as_bytes(), presented.as_bytes()) {
+            return Err(ForgeryError::Token);
+        }
+        Ok(self.params)
+    }
+}
+
+/// The token of a form that is bound to a cookie.
+pub(crate) fn csrf_token(app: &App, bound_to: &OpaqueToken) -> String {
+    Base64UrlUnpadded::encode_string(&app.csrf_key().mac(&[b"form", bound_to.hash().as_str().as_bytes()]))
+}
+
+/// What Origin says decides. Under `Referrer-Policy: no-referrer` browsers send `Origin: null` with a form: then Sec-Fetch-Site
+/// decides, and where that is missing the token alone.
+fn sent_by_us(app: &App, headers: &HeaderMap) -> bool {
+    let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
+    match text("origin") {
+        Some(origin) if origin != "null" => origin == app.config.issuer.origin(),
+        _ => text("sec-fetch-site").is_none_or(|site| matches!(site, "same-origin" | "none")),
+    }
+}

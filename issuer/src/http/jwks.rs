@@ -1,0 +1,34 @@
+//! `GET /jwks.json` (RFC 7517): precomputed bytes with a strong ETag and a Cache-Control that agrees with the keys' schedule.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use super::error::OAuthError;
+use crate::app::{App, SignError};
+
+/// Answers the published keys, or 304.
+pub(super) async fn get(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, OAuthError> {
+    let jwks = app.keys.jwks(app.now()).map_err(SignError::Key)?;
+    let cache = [
+        (header::CACHE_CONTROL, format!("public, max-age={}", jwks.max_age.as_secs())),
+        (header::ETAG, jwks.etag.clone()),
+    ];
+    if names(&headers, &jwks.etag) {
+        return Ok((StatusCode::NOT_MODIFIED, cache).into_response());
+    }
+    Ok((cache, [(header::CONTENT_TYPE, "application/jwk-set+json")], jwks.bytes.clone()).into_response())
+}
+
+/// Whether If-None-Match names the tag; a weak form of it will do (RFC 9110, section 13.1.2).
+fn names(headers: &HeaderMap, etag: &str) -> bool {
+    headers
+        .get_all(header::IF_NONE_MATCH)
+        .iter()
+        .filter_map(|line| line.to_str().ok())
+        .flat_map(|line| line.split(','))
+        .map(str::trim)
+        .any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
+}

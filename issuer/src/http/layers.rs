@@ -1,0 +1,96 @@
+//! What lies around every endpoint: limits, security headers, request ids, traces without secrets, and an answer even to a panic.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::cors::{Any as AnyOrigin, CorsLayer};
+use tower_http::limit::RequestBodyLimitLayer;
+use tower_http::request_id::{MakeRequestId, PropagateRequestIdLayer, RequestId, SetRequestIdLayer};
+use tower_http::timeout::TimeoutLayer;
+use tower_http::trace::TraceLayer;
+
+use super::pages;
+use crate::app::App;
+use crate::secret::random_id;
+
+/// CORS for the JSON endpoints: any origin, no credentials. Pages have none.
+pub(super) fn cors() -> CorsLayer {
+    CorsLayer::new()
+        .allow_origin(AnyOrigin)
+        .allow_methods([Method::GET, Method::POST])
+        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
+        .expose_headers([header::WWW_AUTHENTICATE, header::RETRY_AFTER])
+}
+
+/// Puts the layers around the routes, outermost last.
+pub(super) fn around(app: &Arc<App>, json: Router<Arc<App>>, pages: Router<Arc<App>>) -> Router<Arc<App>> {
+    let pages = pages.layer(middleware::from_fn_with_state(Arc::clone(app), render_errors));
+    let limits = &app.config.limits;
+    json.merge(pages)
+        .layer(RequestBodyLimitLayer::new(limits.body))
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, limits.request_timeout))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn_with_state(Arc::clone(app), security_headers))
+        .layer(PropagateRequestIdLayer::new(REQUEST_ID))
+        // The path alone: queries carry codes, handles and states.
+        .layer(TraceLayer::new_for_http().make_span_with(|request: &Request| {
+            let id = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default();
+            tracing::info_span!("request", method = %request.method(), path = request.uri().path(), id)
+        }))
+        .layer(SetRequestIdLayer::new(REQUEST_ID, DrawnId))
+        .layer(middleware::from_fn(forget_request_id))
+}
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+#[derive(Clone)]
+struct DrawnId;
+
+impl MakeRequestId for DrawnId {
+    fn make_request_id<B>(&mut self, _: &axum::http::Request<B>) -> Option<RequestId> {
+        HeaderValue::from_str(&random_id()).ok().map(RequestId::new)
+    }
+}
+
+/// A stranger does not choose what our log calls a request.
+async fn forget_request_id(mut request: Request, next: Next) -> Response {
+    request.headers_mut().remove(REQUEST_ID);
+    next.run(request).await
+}
+
+async fn render_errors(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let answer = next.run(request).await;
+    pages::error::rendered(&app, answer)
+}
+
+async fn security_headers(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let mut answer = next.run(request).await;
+    let headers = answer.headers_mut();
+    for (name, value) in [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'none'"),
+        (header::CACHE_CONTROL, "no-store"),
+        (HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    ] {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    if app.config.issuer.is_https() {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=63072000"));
+    }
+    answer
+}
+
+fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
+    let what = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    tracing::error!(what = what.unwrap_or("?"), "a handler panicked");
+    StatusCode::INTERNAL_SERVER_ERROR.into_response()
+}

@@ -1,0 +1,51 @@
+//! Floor 2: the only place that names axum and askama. The route table below is the table of contents.
+
+mod authorize;
+mod client_authentication;
+mod cookies;
+mod discovery;
+mod error;
+mod form;
+mod health;
+mod jwks;
+mod layers;
+pub mod pages;
+mod redirect;
+mod signed_in;
+mod token;
+mod userinfo;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{get, post};
+
+use self::pages::{assets, consent, demo, home, login, logout, set_up};
+use crate::app::App;
+
+/// Everything Passant answers. JSON endpoints may be called from other origins and answer OAuth errors; pages may not, and answer
+/// an error page.
+pub fn router(app: &Arc<App>) -> Router {
+    let json = Router::new()
+        .route("/.well-known/openid-configuration", get(discovery::get))
+        .route("/.well-known/oauth-authorization-server", get(discovery::get))
+        .route("/jwks.json", get(jwks::get))
+        .route("/token", post(token::post))
+        .route("/userinfo", get(userinfo::get_or_post).post(userinfo::get_or_post))
+        .layer(layers::cors());
+    let pages = Router::new()
+        .route("/", get(home::get))
+        .route("/authorize", get(authorize::get).post(authorize::post))
+        .route("/authorize/resume", get(authorize::resume::get))
+        .route("/login", get(login::get).post(login::post))
+        .route("/consent", get(consent::get).post(consent::post))
+        .route("/logout", post(logout::post))
+        .route("/set-up", get(set_up::get).post(set_up::post))
+        .route("/demo", get(demo::get))
+        .fallback(pages::not_found);
+    let plain = Router::new()
+        .route("/assets/{name}", get(assets::get))
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz));
+    layers::around(app, json.merge(plain), pages).with_state(Arc::clone(app))
+}

@@ -1,0 +1,112 @@
+//! `GET|POST /consent`: what an application asks for, of whom, for how long; allow and deny.
+
+use std::sync::Arc;
+
+use axum::extract::{RawQuery, Request, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+
+use super::error::PageError;
+use super::views::{Consent, ConsentAsk, ConsentLasts};
+use super::{Waiting, frame, page};
+use crate::app::App;
+use crate::clock::UnixTime;
+use crate::domain::authorization_request::Step;
+use crate::domain::client::GrantType;
+use crate::domain::params::Params;
+use crate::domain::resource::Resource;
+use crate::domain::scope::Scope;
+use crate::http::authorize::approval;
+use crate::http::authorize::resume::{self, Resumed};
+use crate::http::cookies::Browser;
+use crate::http::form::{UnverifiedForm, csrf_token};
+use crate::http::redirect;
+use crate::http::signed_in::{self, SignedIn};
+
+/// Shows the question.
+pub(crate) async fn get(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Result<Response, PageError> {
+    let now = app.now();
+    let params = Params::parse(query.unwrap_or_default().as_bytes()).map_err(|why| PageError::unreadable(&app, &why))?;
+    let browser = Browser::recognise(&app, &headers);
+    let resumed = resume::find(&app, params.get("request"), &browser, now).await?;
+    let signed_in = signed_in::find(&app, &headers, now).await?;
+    let answer = match (resumed.step(signed_in.as_ref(), now), &signed_in) {
+        (Step::Consent, Some(signed_in)) => show(&app, &resumed, signed_in, now)?,
+        _ => redirect::to(&resume::path(resumed.handle.expose())),
+    };
+    Ok(browser.remember(answer))
+}
+
+/// Takes the answer.
+pub(crate) async fn post(State(app): State<Arc<App>>, request: Request) -> Result<Response, PageError> {
+    let now = app.now();
+    let headers = request.headers().clone();
+    let form = UnverifiedForm::read(&app, request).await.map_err(|why| PageError::unreadable(&app, &why))?;
+    let Some(signed_in) = signed_in::find(&app, &headers, now).await? else { return Err(PageError::request_gone(&app)) };
+    let params = form.verify(&app, &signed_in.cookie).map_err(|why| PageError::forged(&app, &why))?;
+    let browser = Browser::recognise(&app, &headers);
+    let resumed = resume::find(&app, params.get("request"), &browser, now).await?;
+    if resumed.step(Some(&signed_in), now) != Step::Consent {
+        return Ok(redirect::to(&resume::path(resumed.handle.expose())));
+    }
+    match params.get("answer") {
+        Some("allow") => approval::approve(&app, resumed.asked(), &signed_in, now).await,
+        Some("deny") => approval::deny(&app, resumed.asked(), now).await,
+        _ => Err(PageError::unreadable(&app, &"the answer must be allow or deny")),
+    }
+}
+
+fn show(app: &App, resumed: &Resumed, signed_in: &SignedIn, now: UnixTime) -> Result<Response, askama::Error> {
+    let waiting = Waiting::of(resumed);
+    let template = Consent {
+        frame: &frame(app, now),
+        csrf: &csrf_token(app, &signed_in.cookie),
+        request: resumed.handle.expose(),
+        client: waiting.line(resumed),
+        asks: &asks(app, resumed),
+        lasting: lasting(resumed),
+        signed_in_as: signed_in.user.email.as_deref().unwrap_or(&signed_in.user.username),
+    };
+    page(StatusCode::OK, &template, waiting.policy())
+}
+
+/// One line a scope; what an application's own scope means and where is the configuration's to say.
+fn asks(app: &App, resumed: &Resumed) -> Vec<ConsentAsk> {
+    let request = &resumed.kept.request;
+    let name = |resource: &Resource| {
+        app.config.resources.get(resource).cloned().unwrap_or_else(|| resource.as_str().to_owned())
+    };
+    let places: Vec<String> = match (request.resources.as_slice(), &resumed.client.default_resource) {
+        ([], Some(default)) => vec![name(default)],
+        (asked, _) => asked.iter().map(name).collect(),
+    };
+    let at = if places.is_empty() { String::new() } else { format!("at {}", places.join(" and ")) };
+    let ask = |title: &str, detail: &str| ConsentAsk { title: title.to_owned(), detail: detail.to_owned() };
+    request
+        .scopes
+        .iter()
+        .map(|scope| match scope {
+            scope if *scope == Scope::OPENID => ask("Know who you are", "the id of your account here"),
+            scope if *scope == Scope::PROFILE => ask("See your name", "your name and your user name"),
+            scope if *scope == Scope::EMAIL => ask("See your e-mail address", "and whether it was confirmed"),
+            scope if *scope == Scope::OFFLINE_ACCESS => ask("Keep access while you are away", "also after you have signed out"),
+            own => {
+                let title = app.config.scopes.get(own).map_or(own.as_str(), String::as_str);
+                ask(title, &at)
+            }
+        })
+        .collect()
+}
+
+fn lasting(resumed: &Resumed) -> ConsentLasts {
+    let offline = resumed.kept.request.scopes.contains(&Scope::OFFLINE_ACCESS);
+    if !offline || !resumed.client.may_use(GrantType::RefreshToken) {
+        return ConsentLasts::UntilSignOut;
+    }
+    let days = resumed.client.lifetimes.refresh_absolute.get().as_secs().div_ceil(24 * 60 * 60);
+    ConsentLasts::Days(u32::try_from(days).unwrap_or(u32::MAX))
+}

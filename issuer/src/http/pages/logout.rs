@@ -1,0 +1,30 @@
+//! `POST /logout`: ends the session of this browser.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::{StatusCode, header};
+use axum::response::Response;
+
+use super::error::PageError;
+use super::views::SignedOut;
+use super::{Policy, frame, page};
+use crate::app::App;
+use crate::http::cookies::Cookie;
+use crate::http::form::UnverifiedForm;
+use crate::http::signed_in;
+use crate::store::sessions;
+
+/// Signs out. Somebody who is signed out already gets the same answer.
+pub(crate) async fn post(State(app): State<Arc<App>>, request: Request) -> Result<Response, PageError> {
+    let now = app.now();
+    let headers = request.headers().clone();
+    let form = UnverifiedForm::read(&app, request).await.map_err(|why| PageError::unreadable(&app, &why))?;
+    if let Some(signed_in) = signed_in::find(&app, &headers, now).await? {
+        form.verify(&app, &signed_in.cookie).map_err(|why| PageError::forged(&app, &why))?;
+        sessions::end(&app.db, signed_in.session.id, now).await?;
+    }
+    let mut answer = page(StatusCode::OK, &SignedOut { frame: &frame(&app, now) }, Policy::default())?;
+    answer.headers_mut().append(header::SET_COOKIE, Cookie::Session.clear(&app));
+    Ok(answer)
+}

@@ -1,0 +1,164 @@
+//! `GET|POST /set-up`: the link on the terminal that creates the first administrator, once. There is no default account.
+
+use std::sync::Arc;
+
+use axum::extract::{RawQuery, Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::Response;
+
+use super::error::PageError;
+use super::login::{Proved, begin_session, with_cookie};
+use super::views::{SetUp, SetUpProblem};
+use super::{Policy, frame, page};
+use crate::app::App;
+use crate::app::password_gate::GateError;
+use crate::clock::UnixTime;
+use crate::domain::ids::UserId;
+use crate::domain::params::Params;
+use crate::domain::password::{Password, PasswordError};
+use crate::domain::user::{Username, UsernameError, plausible_email};
+use crate::http::cookies::Browser;
+use crate::http::form::{ForgeryError, UnverifiedForm, csrf_token};
+use crate::http::redirect;
+use crate::secret::TokenHash;
+use crate::store::set_up_tokens::{self, SetUp as Outcome};
+use crate::store::users::{self, NewUser};
+
+/// Seconds that a person is asked to wait when the gate is full.
+const RETRY_AFTER: u64 = 5;
+
+/// Shows the page of a living link.
+pub(crate) async fn get(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Result<Response, PageError> {
+    let now = app.now();
+    let params = Params::parse(query.unwrap_or_default().as_bytes()).map_err(|why| PageError::unreadable(&app, &why))?;
+    let browser = Browser::recognise(&app, &headers);
+    let token = living_link(&app, &params, now).await?;
+    let answer = show(&app, &browser, token, &Params::default(), &[], now)?;
+    Ok(browser.remember(answer))
+}
+
+/// Creates the administrator and signs them in.
+pub(crate) async fn post(State(app): State<Arc<App>>, request: Request) -> Result<Response, PageError> {
+    let now = app.now();
+    let headers = request.headers().clone();
+    let form = UnverifiedForm::read(&app, request).await.map_err(|why| PageError::unreadable(&app, &why))?;
+    let browser = Browser::recognise(&app, &headers);
+    let params = form.verify(&app, &browser.token).map_err(|why| match why {
+        ForgeryError::Token | ForgeryError::CrossSite => PageError::forged(&app, &why),
+    })?;
+    let token = living_link(&app, &params, now).await?;
+    let again = |problems: &[SetUpProblem]| show(&app, &browser, token, &params, problems, now);
+    let chosen = match Chosen::parse(&params, app.least_password()) {
+        Ok(chosen) => chosen,
+        Err(problems) => return Ok(again(&problems)?),
+    };
+    let password_hash = match app.passwords.hash(chosen.password).await {
+        Ok(hash) => hash,
+        Err(GateError::Busy) => return Ok(again(&[SetUpProblem::Busy { retry_after: RETRY_AFTER }])?),
+        Err(fault) => return Err(fault.into()),
+    };
+    let user = NewUser {
+        id: UserId::random(),
+        username: chosen.username.clone(),
+        name: Some(chosen.name),
+        email: chosen.email,
+        password_hash: Some(password_hash.clone()),
+        administrator: true,
+        created_at: now,
+    };
+    match set_up_tokens::redeem(&app.db, TokenHash::of(token), user).await? {
+        Outcome::Done => {}
+        Outcome::LinkDead => return Err(PageError::set_up_link_dead(&app)),
+        Outcome::UsernameTaken => return Ok(again(&[SetUpProblem::UsernameTaken])?),
+    }
+    tracing::info!("the first administrator was created");
+    // The session is stamped with a tick that is read with the very hash that was just set.
+    let mut reader = app.db.reader().await?;
+    let record = users::sign_in_record(&mut reader.conn(), &chosen.username).await?;
+    drop(reader);
+    let Some(record) = record.filter(|record| record.password_hash.as_ref() == Some(&password_hash)) else {
+        return Ok(redirect::to("/login"));
+    };
+    let proved = Proved { user: record.user, born: record.evidence.tick };
+    let cookie = begin_session(&app, &proved, None, &headers, now).await?;
+    Ok(with_cookie(redirect::to("/"), cookie))
+}
+
+async fn living_link<'p>(app: &Arc<App>, params: &'p Params, now: UnixTime) -> Result<&'p str, PageError> {
+    let dead = || PageError::set_up_link_dead(app);
+    let token = params.get("token").filter(|token| token.len() <= 64).ok_or_else(dead)?;
+    let mut reader = app.db.reader().await?;
+    let alive = set_up_tokens::alive(&mut reader.conn(), &TokenHash::of(token), now).await?;
+    if alive { Ok(token) } else { Err(dead()) }
+}
+
+struct Chosen {
+    username: Username,
+    name: String,
+    email: Option<String>,
+    password: Password,
+}
+
+impl Chosen {
+    /// All problems at once, in the order of the fields.
+    fn parse(params: &Params, least_password: usize) -> Result<Self, Vec<SetUpProblem>> {
+        let text = |name: &str| params.get(name).unwrap_or_default().trim().to_owned();
+        let username = Username::parse(&text("username")).map_err(|why| match why {
+            UsernameError::Empty => SetUpProblem::UsernameEmpty,
+            UsernameError::TooLong | UsernameError::BadCharacter => SetUpProblem::UsernameNotAllowed,
+        });
+        let name = Some(text("name")).filter(|name| !name.is_empty()).ok_or(SetUpProblem::NameEmpty);
+        let email = match text("email") {
+            none if none.is_empty() => Ok(None),
+            email if plausible_email(&email) => Ok(Some(email)),
+            _ => Err(SetUpProblem::EmailNotAnAddress),
+        };
+        let typed = params.get("password").unwrap_or_default();
+        let password = Password::chosen(typed, least_password).map_err(|why| match why {
+            PasswordError::Empty | PasswordError::TooShort(_) => SetUpProblem::PasswordTooShort { least: least_password },
+            PasswordError::TooLong => SetUpProblem::PasswordTooLong,
+        });
+        match (username, name, email, password) {
+            (Ok(username), Ok(name), Ok(email), Ok(password)) => Ok(Self { username, name, email, password }),
+            (username, name, email, password) => {
+                Err([username.err(), name.err(), email.err(), password.err()].into_iter().flatten().collect())
+            }
+        }
+    }
+}
+
+fn show(
+    app: &App,
+    browser: &Browser,
+    token: &str,
+    typed: &Params,
+    problems: &[SetUpProblem],
+    now: UnixTime,
+) -> Result<Response, askama::Error> {
+    let again = |name| typed.get(name).unwrap_or_default();
+    let template = SetUp {
+        frame: &frame(app, now),
+        csrf: &csrf_token(app, &browser.token),
+        token,
+        username: again("username"),
+        name: again("name"),
+        email: again("email"),
+        least_password: app.least_password(),
+        problems,
+    };
+    let busy = problems.iter().any(|problem| matches!(problem, SetUpProblem::Busy { .. }));
+    let status = match (problems, busy) {
+        ([], _) => StatusCode::OK,
+        (_, true) => StatusCode::SERVICE_UNAVAILABLE,
+        (_, false) => StatusCode::UNPROCESSABLE_ENTITY,
+    };
+    let mut answer = page(status, &template, Policy::default())?;
+    if busy {
+        answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER));
+    }
+    Ok(answer)
+}

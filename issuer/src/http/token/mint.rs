@@ -1,0 +1,130 @@
+//! The making of tokens from a grant or from a client alone. Whatever is made carries on the tick at which its authority began.
+
+use std::time::Duration;
+
+use super::TokenResponse;
+use crate::app::{App, SignError};
+use crate::clock::UnixTime;
+use crate::domain::claims::{ACCESS_TOKEN_TYP, ACR_PASSWORD, AccessToken, Audience, ID_TOKEN_LIFE, ID_TOKEN_TYP, IdToken, at_hash};
+use crate::domain::client::{Client, TokenClaim};
+use crate::domain::grant::{Asked, Grant};
+use crate::domain::ids::{Tick, TokenId};
+use crate::domain::resource::Resource;
+use crate::domain::scope::{Scope, ScopeSet};
+use crate::http::error::OAuthError;
+use crate::secret::OpaqueToken;
+
+/// What tokens of a grant are to be made.
+pub(super) struct FromGrant<'a> {
+    /// The client.
+    pub(super) client: &'a Client,
+    /// The grant.
+    pub(super) grant: &'a Grant,
+    /// What of the grant the access token carries.
+    pub(super) asked: Asked,
+    /// The nonce to echo in the ID token.
+    pub(super) nonce: Option<String>,
+    /// The refresh token to hand out.
+    pub(super) refresh_token: Option<OpaqueToken>,
+    /// `iat`.
+    pub(super) now: UnixTime,
+}
+
+/// Tokens for a user, by way of a grant.
+pub(super) fn from_grant(app: &App, mint: FromGrant<'_>) -> Result<TokenResponse, OAuthError> {
+    let FromGrant { client, grant, asked, nonce, refresh_token, now } = mint;
+    let (scopes, resources) = grant.narrowed(&asked)?;
+    let asked = |claim: TokenClaim| client.token_claims.contains(&claim);
+    let access_token = AccessToken {
+        sub: grant.user_id.to_string(),
+        sid: (!grant.offline()).then(|| grant.session_id.clone()),
+        gid: Some(grant.id.clone()),
+        auth_time: asked(TokenClaim::AuthTime).then(|| grant.auth_time.seconds()),
+        acr: asked(TokenClaim::Acr).then(|| ACR_PASSWORD.to_owned()),
+        amr: asked(TokenClaim::Amr).then(|| grant.amr.clone()),
+        ..bare(app, client, scopes.clone(), &resources, grant.born, now)
+    };
+    let access_token = app.sign(now, ACCESS_TOKEN_TYP, &access_token)?;
+    let id_token = if grant.scopes.contains(&Scope::OPENID) {
+        let claims = IdToken {
+            iss: app.config.issuer.as_str().to_owned(),
+            sub: grant.user_id.clone(),
+            aud: client.id.clone(),
+            iat: now.seconds(),
+            exp: (now + ID_TOKEN_LIFE).seconds(),
+            auth_time: grant.auth_time.seconds(),
+            acr: ACR_PASSWORD,
+            amr: grant.amr.clone(),
+            sid: grant.session_id.clone(),
+            nonce,
+            at_hash: at_hash(&access_token),
+        };
+        Some(app.sign(now, ID_TOKEN_TYP, &claims)?)
+    } else {
+        None
+    };
+    Ok(answer(access_token, life(client), scopes, refresh_token, id_token))
+}
+
+/// A token for the client itself, born at the tick that was read with its authentication.
+pub(super) fn from_client(
+    app: &App,
+    client: &Client,
+    scopes: ScopeSet,
+    resources: &[Resource],
+    born: Tick,
+    now: UnixTime,
+) -> Result<TokenResponse, SignError> {
+    let token = app.sign(now, ACCESS_TOKEN_TYP, &bare(app, client, scopes.clone(), resources, born, now))?;
+    Ok(answer(token, life(client), scopes, None, None))
+}
+
+fn bare(app: &App, client: &Client, scope: ScopeSet, resources: &[Resource], born: Tick, now: UnixTime) -> AccessToken {
+    AccessToken {
+        iss: app.config.issuer.as_str().to_owned(),
+        sub: client.id.to_string(),
+        aud: audience(app, client, resources),
+        client_id: client.id.clone(),
+        iat: now.seconds(),
+        exp: (now + life(client)).seconds(),
+        jti: TokenId::random(),
+        scope,
+        born,
+        sid: None,
+        gid: None,
+        auth_time: None,
+        acr: None,
+        amr: None,
+    }
+}
+
+/// The resources asked for; without any the client's default, and without that the issuer itself (RFC 8707, section 2).
+fn audience(app: &App, client: &Client, resources: &[Resource]) -> Audience {
+    let of = |resource: &Resource| resource.as_str().to_owned();
+    match (resources, &client.default_resource) {
+        ([], Some(default)) => Audience::One(of(default)),
+        ([], None) => Audience::One(app.config.issuer.as_str().to_owned()),
+        (asked, _) => Audience::from(asked.iter().map(of).collect::<Vec<_>>()),
+    }
+}
+
+fn life(client: &Client) -> Duration {
+    client.lifetimes.access_token.get()
+}
+
+fn answer(
+    access_token: String,
+    life: Duration,
+    scope: ScopeSet,
+    refresh_token: Option<OpaqueToken>,
+    id_token: Option<String>,
+) -> TokenResponse {
+    TokenResponse {
+        access_token,
+        token_type: "Bearer",
+        expires_in: life.as_secs(),
+        scope,
+        refresh_token: refresh_token.map(|token| token.expose().to_owned()),
+        id_token,
+    }
+}

@@ -1,0 +1,101 @@
+//! `POST /token`: what every grant type shares (parse, authenticate the client, check the grant type) happens here, so that none
+//! can forget it; a file beside this one supplies what differs.
+
+mod authorization_code;
+mod client_credentials;
+pub(super) mod mint;
+mod refresh_token;
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use super::client_authentication::{AuthenticatedClient, authenticate};
+use super::error::OAuthError;
+use super::form::{FormBody, FormError};
+use crate::app::App;
+use crate::clock::UnixTime;
+use crate::domain::client::GrantType;
+use crate::domain::params::{Params, printable};
+use crate::domain::scope::ScopeSet;
+
+/// A token request whose client has authenticated and may use the grant type.
+pub(super) struct TokenRequest {
+    /// The proof of the client.
+    pub(super) client: AuthenticatedClient,
+    /// The parameters.
+    pub(super) params: Params,
+    /// When it arrived: taken before any evidence was read, and so the tokens' `iat`.
+    pub(super) now: UnixTime,
+}
+
+impl TokenRequest {
+    fn required(&self, name: &'static str) -> Result<&str, OAuthError> {
+        self.params.get(name).ok_or_else(|| OAuthError::invalid_request(format!("{name} is missing")))
+    }
+
+    /// The scopes asked for, if any.
+    fn scope(&self) -> Result<Option<ScopeSet>, OAuthError> {
+        let parse = |text: &str| text.parse().map_err(|_| OAuthError::bad_request("invalid_scope", "scope is not a list of scope names"));
+        self.params.get("scope").map(parse).transpose()
+    }
+}
+
+/// A successful answer (RFC 6749, section 5.1).
+#[derive(Serialize)]
+pub(super) struct TokenResponse {
+    access_token: String,
+    token_type: &'static str,
+    expires_in: u64,
+    #[serde(skip_serializing_if = "ScopeSet::is_empty")]
+    scope: ScopeSet,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id_token: Option<String>,
+}
+
+impl IntoResponse for TokenResponse {
+    fn into_response(self) -> Response {
+        ([(header::CACHE_CONTROL, "no-store"), (header::PRAGMA, "no-cache")], Json(self)).into_response()
+    }
+}
+
+/// Answers a token request.
+pub(super) async fn post(State(app): State<Arc<App>>, request: Request) -> Result<TokenResponse, OAuthError> {
+    let now = app.now();
+    let headers = request.headers().clone();
+    if request.uri().query().is_some_and(|query| !query.is_empty()) {
+        return Err(OAuthError::invalid_request("parameters belong into the body, not into the address"));
+    }
+    let FormBody(params) = FormBody::read(request).await?;
+    let client = authenticate(&app, &headers, &params, now).await?;
+    let request = TokenRequest { client, params, now };
+    let grant_type = match request.required("grant_type")? {
+        "authorization_code" => GrantType::AuthorizationCode,
+        "refresh_token" => GrantType::RefreshToken,
+        "client_credentials" => GrantType::ClientCredentials,
+        other => {
+            let description = format!("the grant type {} is not known here", printable(other));
+            return Err(OAuthError::bad_request("unsupported_grant_type", description));
+        }
+    };
+    if !request.client.client().may_use(grant_type) {
+        return Err(OAuthError::bad_request("unauthorized_client", "this client may not use this grant type"));
+    }
+    match grant_type {
+        GrantType::AuthorizationCode => authorization_code::answer(&app, &request).await,
+        GrantType::RefreshToken => refresh_token::answer(&app, &request).await,
+        GrantType::ClientCredentials => client_credentials::answer(&app, &request),
+    }
+}
+
+impl From<FormError> for OAuthError {
+    fn from(why: FormError) -> Self {
+        Self::invalid_request(printable(&why.to_string()))
+    }
+}
