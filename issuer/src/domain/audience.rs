@@ -75,7 +75,8 @@ mod tests {
     #[test]
     fn an_audience_comes_from_the_request_the_default_or_the_issuer() {
         let (with_default, without) = (client(&["urn:a", "urn:b"], Some("urn:b")), client(&["urn:a"], None));
-        let table: [(&Client, &[&str], Result<&[&str], InvalidTarget>); 7] = [
+        type Row<'a> = (&'a Client, &'a [&'a str], Result<&'a [&'a str], InvalidTarget>);
+        let table: [Row<'_>; 7] = [
             (&with_default, &[], Ok(&["urn:b"])),
             (&with_default, &["urn:a"], Ok(&["urn:a"])),
             (&with_default, &["urn:b", "urn:a", "urn:b"], Ok(&["urn:b", "urn:a"])),
