@@ -4,6 +4,7 @@
 //! `clock, secret` ← `domain, config` ← `keys, store` ← `feed` ← `app` ← `http, jobs` ← `cli` ← `main`.
 
 pub mod clock;
+pub mod config;
 pub mod domain;
 pub mod keys;
 pub mod secret;
