@@ -56,11 +56,7 @@ fn password_gate(config: &Config) -> PasswordGate {
         queue: usize::try_from(passwords.queue).unwrap_or(usize::MAX),
         wait: passwords.wait,
     };
-    let cost = Cost {
-        memory_kib: passwords.memory_kib,
-        iterations: passwords.iterations,
-        parallelism: passwords.parallelism,
-    };
+    let cost = Cost { memory_kib: passwords.memory_kib, iterations: passwords.iterations, parallelism: passwords.parallelism };
     PasswordGate::new(size, cost)
 }
 

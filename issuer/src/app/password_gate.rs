@@ -72,10 +72,7 @@ impl PasswordGate {
         hash.weaker_than(self.cost)
     }
 
-    async fn run<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> Result<T, HashFault> + Send + 'static,
-    ) -> Result<T, GateError> {
+    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T, HashFault> + Send + 'static) -> Result<T, GateError> {
         let _place = self.places.try_acquire().map_err(|_| GateError::Busy)?;
         let permit = tokio::time::timeout(self.wait, Arc::clone(&self.permits).acquire_owned())
             .await

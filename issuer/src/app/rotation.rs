@@ -6,8 +6,8 @@ use super::App;
 use crate::domain::ids::KeyId;
 use crate::domain::signing_key::{self, NewKey, Rotation, SigningKey};
 use crate::keys::{FreshKey, KeyError};
-use crate::store::signing_keys::{self, KeyChange};
 use crate::store::StoreError;
+use crate::store::signing_keys::{self, KeyChange};
 
 /// Why a rotation did not happen.
 #[derive(Debug, thiserror::Error)]
@@ -51,10 +51,7 @@ pub async fn revoke(app: &App, kid: &KeyId) -> Result<bool, RotationError> {
 }
 
 /// Reads the rows, asks what should change, makes the key that is asked for, writes it all or nothing, and loads the outcome.
-async fn change(
-    app: &App,
-    decide: impl Fn(&[SigningKey]) -> Option<(Rotation, Vec<KeyId>)>,
-) -> Result<bool, RotationError> {
+async fn change(app: &App, decide: impl Fn(&[SigningKey]) -> Option<(Rotation, Vec<KeyId>)>) -> Result<bool, RotationError> {
     for _ in 0..ATTEMPTS {
         let rows = read(app).await?;
         let Some((rotation, revoke)) = decide(&rows) else { return Ok(false) };

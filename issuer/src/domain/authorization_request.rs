@@ -226,8 +226,20 @@ pub fn next_step(
     let silent = request.prompt.none;
     let fresh = session.is_some_and(|session| session.authenticated_since(request.reauthentication(), requested_at, now));
     match (fresh, !client.first_party || request.prompt.consent) {
-        (false, _) => if silent { Step::LoginRequired } else { Step::SignIn },
-        (true, true) => if silent { Step::ConsentRequired } else { Step::Consent },
+        (false, _) => {
+            if silent {
+                Step::LoginRequired
+            } else {
+                Step::SignIn
+            }
+        }
+        (true, true) => {
+            if silent {
+                Step::ConsentRequired
+            } else {
+                Step::Consent
+            }
+        }
         (true, false) => Step::Approve,
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::ids::{ClientId, GrantId, SessionId, Tick, TokenId, UserId};
-use super::scope::{Scope, ScopeSet};
+use super::scope::{Scope, ScopeSet, spaced};
 use super::user::User;
 use crate::clock::UnixTime;
 
@@ -58,7 +58,7 @@ pub struct AccessToken {
     /// Its own id.
     pub jti: TokenId,
     /// What it allows; absent where nothing was asked.
-    #[serde(default, skip_serializing_if = "ScopeSet::is_empty")]
+    #[serde(default, with = "spaced", skip_serializing_if = "ScopeSet::is_empty")]
     pub scope: ScopeSet,
     /// The tick at which its authority began.
     pub born: Tick,

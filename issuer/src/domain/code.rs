@@ -110,7 +110,15 @@ mod tests {
         for (what, code, client, redirect_uri, verifier, seconds, expect) in [
             ("all right", &code(), &shop, uri, Some(VERIFIER), 59, Decision::Redeem),
             ("wrong client", &code(), &other, uri, Some(VERIFIER), 0, Decision::WrongClient),
-            ("wrong redirect_uri", &code(), &shop, Some("https://shop.example/cb/"), Some(VERIFIER), 0, Decision::WrongRedirectUri),
+            (
+                "wrong redirect_uri",
+                &code(),
+                &shop,
+                Some("https://shop.example/cb/"),
+                Some(VERIFIER),
+                0,
+                Decision::WrongRedirectUri,
+            ),
             ("no redirect_uri", &code(), &shop, None, Some(VERIFIER), 0, Decision::WrongRedirectUri),
             ("expired", &code(), &shop, uri, Some(VERIFIER), 60, Decision::Expired),
             ("wrong verifier", &code(), &shop, uri, Some("x"), 0, Decision::WrongVerifier),

@@ -4,11 +4,13 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::domain::text::deserialize_parsed;
 
 /// A length of time from `MIN` to `MAX` seconds; as text, `10m` or `1h 30m`.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(into = "String")]
 pub struct DurationIn<const MIN: u64, const MAX: u64>(Duration);
 
 /// How long an access token lives: 1 minute to 1 hour.
@@ -48,11 +50,9 @@ impl<const MIN: u64, const MAX: u64> FromStr for DurationIn<MIN, MAX> {
     }
 }
 
-impl<const MIN: u64, const MAX: u64> TryFrom<String> for DurationIn<MIN, MAX> {
-    type Error = InvalidDuration;
-
-    fn try_from(text: String) -> Result<Self, InvalidDuration> {
-        text.parse()
+impl<'de, const MIN: u64, const MAX: u64> Deserialize<'de> for DurationIn<MIN, MAX> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserialize_parsed(deserializer, "a length of time such as \"10m\"")
     }
 }
 

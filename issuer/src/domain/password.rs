@@ -114,9 +114,7 @@ impl PasswordHash {
     /// Whether this hash is weaker than the cost now in force, so that it should be replaced while the password is at hand.
     pub fn weaker_than(&self, cost: Cost) -> bool {
         self.cost().is_ok_and(|stored| {
-            stored.memory_kib < cost.memory_kib
-                || stored.iterations < cost.iterations
-                || stored.parallelism < cost.parallelism
+            stored.memory_kib < cost.memory_kib || stored.iterations < cost.iterations || stored.parallelism < cost.parallelism
         })
     }
 
@@ -131,8 +129,8 @@ impl PasswordHash {
 }
 
 fn argon2id(cost: Cost) -> Result<Argon2<'static>, HashFault> {
-    let params = Params::new(cost.memory_kib, cost.iterations, cost.parallelism, None)
-        .map_err(|fault| HashFault(fault.to_string()))?;
+    let params =
+        Params::new(cost.memory_kib, cost.iterations, cost.parallelism, None).map_err(|fault| HashFault(fault.to_string()))?;
     Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
 }
 

@@ -79,7 +79,11 @@ pub fn decide(token: &RefreshToken, client: &ClientId, now: UnixTime) -> Decisio
     };
     match (&consumed.seed, &consumed.successor) {
         (Some(seed), Some(successor)) if !successor.used && now < consumed.retry_until => {
-            if now < successor.expires_at { Decision::Retry(seed.clone()) } else { Decision::Expired }
+            if now < successor.expires_at {
+                Decision::Retry(seed.clone())
+            } else {
+                Decision::Expired
+            }
         }
         _ => Decision::Replay,
     }

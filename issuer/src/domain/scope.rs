@@ -118,6 +118,24 @@ impl fmt::Debug for ScopeSet {
     }
 }
 
+/// A scope set as tokens and answers write it: one string, names separated by spaces (RFC 6749 section 3.3, RFC 9068 section
+/// 2.2.3). For `#[serde(with = "…")]`.
+pub mod spaced {
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    use super::ScopeSet;
+
+    /// Writes the string.
+    pub fn serialize<S: Serializer>(scopes: &ScopeSet, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(scopes)
+    }
+
+    /// Reads the string.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ScopeSet, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

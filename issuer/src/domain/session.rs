@@ -44,9 +44,7 @@ impl Session {
         match asked {
             Reauthentication::None => true,
             Reauthentication::Always => self.auth_time >= requested_at,
-            Reauthentication::OlderThan(max_age) => {
-                self.auth_time >= requested_at || now.since(self.auth_time) <= max_age
-            }
+            Reauthentication::OlderThan(max_age) => self.auth_time >= requested_at || now.since(self.auth_time) <= max_age,
         }
     }
 }

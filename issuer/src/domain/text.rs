@@ -1,12 +1,18 @@
 //! How a checked text becomes a type. A value of such a type is proof that its `check` passed; requests, rows and the
 //! configuration file all enter through the same door.
 
+use std::fmt;
+use std::marker::PhantomData;
+use std::str::FromStr;
+
+use serde::de::{self, Deserializer, Visitor};
+
 /// Makes a newtype over a text of which `$name::check(&str) -> Result<(), $error>` has approved.
 macro_rules! checked_text {
     ($(#[$doc:meta])* $name:ident, $error:ty) => {
         $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
-        #[serde(try_from = "String", into = "String")]
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+        #[serde(into = "String")]
         pub struct $name(std::borrow::Cow<'static, str>);
 
         impl $name {
@@ -38,6 +44,12 @@ macro_rules! checked_text {
 
             fn from_str(text: &str) -> Result<Self, $error> {
                 text.try_into()
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                $crate::domain::text::deserialize_parsed(deserializer, "a text")
             }
         }
 
@@ -102,6 +114,30 @@ macro_rules! named_values {
 }
 
 pub(crate) use {checked_text, named_values};
+
+/// Deserializes what is parsed from a text. The parser runs inside the visitor, where its error still gets the place of this very
+/// text, be it one of many in an array.
+pub(crate) fn deserialize_parsed<'de, D, T>(deserializer: D, expected: &'static str) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: FromStr<Err: fmt::Display>,
+{
+    struct Parse<T>(&'static str, PhantomData<T>);
+
+    impl<T: FromStr<Err: fmt::Display>> Visitor<'_> for Parse<T> {
+        type Value = T;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(self.0)
+        }
+
+        fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
+            text.parse().map_err(E::custom)
+        }
+    }
+
+    deserializer.deserialize_str(Parse(expected, PhantomData))
+}
 
 /// A text that names none of an enum's values.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

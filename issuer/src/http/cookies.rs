@@ -50,9 +50,7 @@ impl Cookie {
             .filter(|(known, _)| *known == name)
             .map(|(_, value)| value);
         match (found.next(), found.next()) {
-            (Some(value), None) if value.starts_with(self.prefix()) && value.len() <= 64 => {
-                Some(OpaqueToken::presented(value))
-            }
+            (Some(value), None) if value.starts_with(self.prefix()) && value.len() <= 64 => Some(OpaqueToken::presented(value)),
             _ => None,
         }
     }

@@ -8,12 +8,11 @@ use serde_json::json;
 
 use crate::app::SignError;
 use crate::app::password_gate::GateError;
-use crate::domain::params::{ParamsError, printable};
 use crate::store::StoreError;
 
 /// An error of a JSON endpoint, in the shape of RFC 6749 section 5.2.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OAuthError {
+pub(crate) struct OAuthError {
     status: StatusCode,
     code: &'static str,
     description: String,
@@ -175,8 +174,3 @@ macro_rules! answers_faults {
 pub(crate) use answers_faults;
 
 answers_faults!(OAuthError);
-
-/// A request whose parameters cannot be read is the sender's fault.
-pub(crate) fn unreadable(why: &ParamsError) -> OAuthError {
-    OAuthError::invalid_request(printable(&why.to_string()))
-}

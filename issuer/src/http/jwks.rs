@@ -12,10 +12,8 @@ use crate::app::{App, SignError};
 /// Answers the published keys, or 304.
 pub(super) async fn get(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, OAuthError> {
     let jwks = app.keys.jwks(app.now()).map_err(SignError::Key)?;
-    let cache = [
-        (header::CACHE_CONTROL, format!("public, max-age={}", jwks.max_age.as_secs())),
-        (header::ETAG, jwks.etag.clone()),
-    ];
+    let cache =
+        [(header::CACHE_CONTROL, format!("public, max-age={}", jwks.max_age.as_secs())), (header::ETAG, jwks.etag.clone())];
     if names(&headers, &jwks.etag) {
         return Ok((StatusCode::NOT_MODIFIED, cache).into_response());
     }

@@ -68,8 +68,7 @@ pub async fn find(conn: &mut Conn<'_>, handle: &TokenHash, now: UnixTime) -> Res
         Ok(KeptRequest {
             handle_hash: handle.clone(),
             browser_hash: row.browser_hash.map(TokenHash::from_stored),
-            request: serde_json::from_str(&row.request)
-                .map_err(|why| StoreError::impossible("authorization_requests", why))?,
+            request: serde_json::from_str(&row.request).map_err(|why| StoreError::impossible("authorization_requests", why))?,
             created_at: UnixTime::from_millis(row.created_at),
             expires_at: UnixTime::from_millis(row.expires_at),
         })

@@ -126,10 +126,8 @@ pub async fn reconcile(
     declared: Vec<DeclaredClient>,
     now: UnixTime,
 ) -> Result<Reconciled, StoreError> {
-    let declared: Vec<(DeclaredClient, String)> = declared
-        .into_iter()
-        .map(|one| print(&one.client).map(|registration| (one, registration)))
-        .collect::<Result<_, _>>()?;
+    let declared: Vec<(DeclaredClient, String)> =
+        declared.into_iter().map(|one| print(&one.client).map(|registration| (one, registration))).collect::<Result<_, _>>()?;
     db.write((origin, declared, now), |tx, (origin, declared, now)| {
         async move { reconcile_in(tx, *origin, declared, *now).await }.boxed()
     })
@@ -202,13 +200,8 @@ async fn set_secrets(tx: &mut Tx<'_>, one: &DeclaredClient, now: UnixTime) -> Re
     let held = sql!(tx, all as (String,), "SELECT secret_hash FROM client_secrets WHERE client_id = $1", id)?;
     let mut changed = false;
     for (stale,) in held.iter().filter(|(held,)| one.secrets.iter().all(|wanted| wanted.as_str() != held)) {
-        let deleted = sql!(
-            tx,
-            execute,
-            "DELETE FROM client_secrets WHERE client_id = $1 AND secret_hash = $2",
-            id,
-            stale.as_str(),
-        )?;
+        let deleted =
+            sql!(tx, execute, "DELETE FROM client_secrets WHERE client_id = $1 AND secret_hash = $2", id, stale.as_str(),)?;
         changed |= deleted == 1;
     }
     for wanted in &one.secrets {

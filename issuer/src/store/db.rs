@@ -8,7 +8,9 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions, Postgres};
-use sqlx::sqlite::{Sqlite, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::{
+    Sqlite, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
 
 use super::error::asks_for_a_rerun;
 use super::{StoreError, feed_head, migrate};
@@ -237,10 +239,9 @@ async fn open_sqlite(path: &Path) -> Result<Pools, StoreError> {
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         .busy_timeout(PATIENCE);
-    let write = retry_while_busy(|| {
-        SqlitePoolOptions::new().max_connections(1).acquire_timeout(PATIENCE).connect_with(options.clone())
-    })
-    .await?;
+    let write =
+        retry_while_busy(|| SqlitePoolOptions::new().max_connections(1).acquire_timeout(PATIENCE).connect_with(options.clone()))
+            .await?;
     migrate::sqlite(&write).await?;
     let read = SqlitePoolOptions::new()
         .max_connections(4)
@@ -273,8 +274,7 @@ async fn open_postgres(url: &str, connections: u32) -> Result<Pools, StoreError>
         .map_err(|error| StoreError::Refused(format!("the database URL cannot be read: {error}")))?
         .application_name("passant")
         .options([("lock_timeout", "5s"), ("statement_timeout", "15s"), ("idle_in_transaction_session_timeout", "15s")]);
-    let pool =
-        PgPoolOptions::new().max_connections(connections).acquire_timeout(PATIENCE).connect_with(options).await?;
+    let pool = PgPoolOptions::new().max_connections(connections).acquire_timeout(PATIENCE).connect_with(options).await?;
     let (synchronous_commit,): (String,) = sqlx::query_as("SHOW synchronous_commit").fetch_one(&pool).await?;
     if synchronous_commit == "off" {
         let why = "synchronous_commit is off on this Postgres: a crash would bring revoked tokens back to life; turn it on";

@@ -128,13 +128,8 @@ pub async fn find(conn: &mut Conn<'_>, id: &GrantId) -> Result<Option<Grant>, St
 
 /// Ends a grant and cuts off what descends from it; `None` when it had ended before.
 pub async fn end(tx: &mut Tx<'_>, id: &GrantId, now: UnixTime) -> Result<Option<Tick>, StoreError> {
-    let ended = sql!(
-        tx,
-        execute,
-        "UPDATE grants SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL",
-        id.as_str(),
-        now.millis(),
-    )?;
+    let ended =
+        sql!(tx, execute, "UPDATE grants SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL", id.as_str(), now.millis(),)?;
     if ended == 0 {
         return Ok(None);
     }
@@ -148,12 +143,6 @@ pub async fn revoke(db: &Db, id: GrantId, now: UnixTime) -> Result<Option<Tick>,
 
 /// Locks a grant for the rest of the transaction, noting its use; `false` when there is no such row.
 pub async fn lock(tx: &mut Tx<'_>, id: &GrantId, now: UnixTime) -> Result<bool, StoreError> {
-    let locked = sql!(
-        tx,
-        execute,
-        "UPDATE grants SET last_used_at = $2 WHERE id = $1",
-        id.as_str(),
-        now.millis(),
-    )?;
+    let locked = sql!(tx, execute, "UPDATE grants SET last_used_at = $2 WHERE id = $1", id.as_str(), now.millis(),)?;
     Ok(locked == 1)
 }

@@ -137,21 +137,11 @@ pub async fn sign_in_record(conn: &mut Conn<'_>, username: &Username) -> Result<
 }
 
 /// Sets a password and cuts off everything the user had before; `None` when there is no such user.
-pub async fn set_password(
-    db: &Db,
-    id: UserId,
-    password_hash: PasswordHash,
-    now: UnixTime,
-) -> Result<Option<Tick>, StoreError> {
+pub async fn set_password(db: &Db, id: UserId, password_hash: PasswordHash, now: UnixTime) -> Result<Option<Tick>, StoreError> {
     db.write((id, password_hash, now), |tx, (id, password_hash, now)| {
         async move {
-            let changed = sql!(
-                tx,
-                execute,
-                "UPDATE users SET password_hash = $2 WHERE id = $1",
-                id.as_str(),
-                password_hash.as_str(),
-            )?;
+            let changed =
+                sql!(tx, execute, "UPDATE users SET password_hash = $2 WHERE id = $1", id.as_str(), password_hash.as_str(),)?;
             if changed == 0 {
                 return Ok(None);
             }

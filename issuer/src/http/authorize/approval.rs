@@ -18,10 +18,10 @@ use crate::http::pages::error::PageError;
 use crate::http::redirect::ClientRedirect;
 use crate::http::signed_in::SignedIn;
 use crate::secret::{OpaqueToken, TokenHash};
+use crate::store::StoreError;
 use crate::store::authorization_requests;
 use crate::store::evidence::{self, Levels};
 use crate::store::grants::{self, Approval};
-use crate::store::StoreError;
 
 /// A request that is about to be answered.
 pub(crate) struct Asked<'a> {

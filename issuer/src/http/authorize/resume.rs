@@ -40,11 +40,7 @@ impl Resumed {
 
     /// For the approval that answers it.
     pub(crate) fn asked(&self) -> approval::Asked<'_> {
-        approval::Asked {
-            client: &self.client,
-            request: &self.kept.request,
-            answers: Some(self.kept.handle_hash.clone()),
-        }
+        approval::Asked { client: &self.client, request: &self.kept.request, answers: Some(self.kept.handle_hash.clone()) }
     }
 }
 
@@ -78,12 +74,7 @@ pub(crate) async fn get(
 }
 
 /// Finds the kept request of a handle; one that no browser has followed yet is bound to this one.
-pub(crate) async fn find(
-    app: &Arc<App>,
-    handle: Option<&str>,
-    browser: &Browser,
-    now: UnixTime,
-) -> Result<Resumed, PageError> {
+pub(crate) async fn find(app: &Arc<App>, handle: Option<&str>, browser: &Browser, now: UnixTime) -> Result<Resumed, PageError> {
     let gone = || PageError::request_gone(app);
     let handle = OpaqueToken::presented(handle.filter(|text| text.len() <= 64).ok_or_else(gone)?);
     let mut reader = app.db.reader().await?;

@@ -77,9 +77,7 @@ fn show(app: &App, resumed: &Resumed, signed_in: &SignedIn, now: UnixTime) -> Re
 /// One line a scope; what an application's own scope means and where is the configuration's to say.
 fn asks(app: &App, resumed: &Resumed) -> Vec<ConsentAsk> {
     let request = &resumed.kept.request;
-    let name = |resource: &Resource| {
-        app.config.resources.get(resource).cloned().unwrap_or_else(|| resource.as_str().to_owned())
-    };
+    let name = |resource: &Resource| app.config.resources.get(resource).cloned().unwrap_or_else(|| resource.as_str().to_owned());
     let places: Vec<String> = match (request.resources.as_slice(), &resumed.client.default_resource) {
         ([], Some(default)) => vec![name(default)],
         (asked, _) => asked.iter().map(name).collect(),

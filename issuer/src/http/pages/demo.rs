@@ -12,13 +12,13 @@ use super::{Policy, frame, page};
 use crate::app::App;
 
 /// The demo's client.
-pub(crate) const CLIENT_ID: &str = "demo";
+pub const CLIENT_ID: &str = "demo";
 /// What it asks for.
-pub(crate) const SCOPE: &str = "openid profile email orders:read";
+pub const SCOPE: &str = "openid profile email orders:read";
 /// The resource it asks for: where the example service listens.
-pub(crate) const RESOURCE: &str = "http://localhost:8081";
+pub const RESOURCE: &str = "http://localhost:8081";
 /// The scope of the example service, and what consent calls it.
-pub(crate) const OWN_SCOPE: (&str, &str) = ("orders:read", "Read your orders");
+pub const OWN_SCOPE: (&str, &str) = ("orders:read", "Read your orders");
 
 /// Shows the page.
 pub(crate) async fn get(State(app): State<Arc<App>>) -> Result<Response, PageError> {

@@ -184,8 +184,7 @@ impl IntoResponse for PageError {
             for_the_makers: words.note.as_ref().map(|(code, description)| MakersNote { code, description }),
             reference: &reference,
         };
-        let mut answer =
-            page(words.status, &template, Policy::default()).unwrap_or_else(|_| words.status.into_response());
+        let mut answer = page(words.status, &template, Policy::default()).unwrap_or_else(|_| words.status.into_response());
         if words.status == StatusCode::SERVICE_UNAVAILABLE {
             answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
         }

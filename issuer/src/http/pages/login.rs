@@ -86,12 +86,7 @@ struct Shown<'a> {
     username: &'a str,
 }
 
-fn show(
-    app: &App,
-    shown: &Shown<'_>,
-    problem: Option<SignInProblem>,
-    now: UnixTime,
-) -> Result<Response, askama::Error> {
+fn show(app: &App, shown: &Shown<'_>, problem: Option<SignInProblem>, now: UnixTime) -> Result<Response, askama::Error> {
     let waiting = shown.resumed.map(Waiting::of);
     let template = SignIn {
         frame: &frame(app, now),

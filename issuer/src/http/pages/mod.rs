@@ -2,7 +2,7 @@
 
 pub(crate) mod assets;
 pub(crate) mod consent;
-pub(crate) mod demo;
+pub mod demo;
 pub(crate) mod error;
 pub(crate) mod home;
 pub(crate) mod login;
@@ -63,10 +63,8 @@ impl Policy<'_> {
 
 /// A rendered page.
 fn page(status: StatusCode, template: &impl Template, policy: Policy<'_>) -> Result<Response, askama::Error> {
-    let headers = [
-        (header::CONTENT_SECURITY_POLICY, policy.header()),
-        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-    ];
+    let headers =
+        [(header::CONTENT_SECURITY_POLICY, policy.header()), (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
     Ok((status, headers, Html(template.render()?)).into_response())
 }
 

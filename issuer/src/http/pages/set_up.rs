@@ -18,7 +18,7 @@ use crate::domain::params::Params;
 use crate::domain::password::{Password, PasswordError};
 use crate::domain::user::{Username, UsernameError, plausible_email};
 use crate::http::cookies::Browser;
-use crate::http::form::{ForgeryError, UnverifiedForm, csrf_token};
+use crate::http::form::{UnverifiedForm, csrf_token};
 use crate::http::redirect;
 use crate::secret::TokenHash;
 use crate::store::set_up_tokens::{self, SetUp as Outcome};
@@ -47,9 +47,7 @@ pub(crate) async fn post(State(app): State<Arc<App>>, request: Request) -> Resul
     let headers = request.headers().clone();
     let form = UnverifiedForm::read(&app, request).await.map_err(|why| PageError::unreadable(&app, &why))?;
     let browser = Browser::recognise(&app, &headers);
-    let params = form.verify(&app, &browser.token).map_err(|why| match why {
-        ForgeryError::Token | ForgeryError::CrossSite => PageError::forged(&app, &why),
-    })?;
+    let params = form.verify(&app, &browser.token).map_err(|why| PageError::forged(&app, &why))?;
     let token = living_link(&app, &params, now).await?;
     let again = |problems: &[SetUpProblem]| show(&app, &browser, token, &params, problems, now);
     let chosen = match Chosen::parse(&params, app.least_password()) {

@@ -261,6 +261,8 @@ pub(crate) enum SetUpProblem {
     UsernameEmpty,
     /// The user name has a character that user names do not have.
     UsernameNotAllowed,
+    /// Somebody has the user name.
+    UsernameTaken,
     /// The display name was left empty.
     NameEmpty,
     /// The e-mail field holds something else.
@@ -272,15 +274,11 @@ pub(crate) enum SetUpProblem {
     },
     /// The password is longer than the hash is given.
     PasswordTooLong,
-    /// The password is on the list of those that are tried first.
-    UsernameTaken,
     /// The password gate is full (503).
     Busy {
         /// Seconds until another attempt makes sense.
         retry_after: u64,
     },
-    /// The form's token no longer belongs to a pre-login session.
-    OpenTooLong,
 }
 
 impl SetUpProblem {
@@ -291,7 +289,7 @@ impl SetUpProblem {
             Self::NameEmpty => Some(SetUpField::Name),
             Self::EmailNotAnAddress => Some(SetUpField::Email),
             Self::PasswordTooShort { .. } | Self::PasswordTooLong => Some(SetUpField::Password),
-            Self::Busy { .. } | Self::OpenTooLong => None,
+            Self::Busy { .. } => None,
         }
     }
 }
@@ -307,7 +305,6 @@ impl fmt::Display for SetUpProblem {
             Self::PasswordTooLong => f.write_str("This password is longer than we can take. Use a shorter one."),
             Self::UsernameTaken => f.write_str("Somebody has this user name already. Choose another."),
             Self::Busy { retry_after } => busy(f, "requests", *retry_after),
-            Self::OpenTooLong => f.write_str(OPEN_TOO_LONG),
         }
     }
 }
@@ -448,7 +445,6 @@ mod tests {
             SetUpProblem::PasswordTooShort { least: 15 },
         ];
         add("set_up wrong in several", true, set_up(&several));
-        add("set_up too late", true, set_up(&[SetUpProblem::OpenTooLong]));
         add("set_up busy", true, set_up(&[SetUpProblem::Busy { retry_after: 1 }]));
 
         let since = UnixTime::from_seconds(1_795_252_440);

@@ -5,7 +5,9 @@ use std::time::Duration;
 use super::TokenResponse;
 use crate::app::{App, SignError};
 use crate::clock::UnixTime;
-use crate::domain::claims::{ACCESS_TOKEN_TYP, ACR_PASSWORD, AccessToken, Audience, ID_TOKEN_LIFE, ID_TOKEN_TYP, IdToken, at_hash};
+use crate::domain::claims::{
+    ACCESS_TOKEN_TYP, ACR_PASSWORD, AccessToken, Audience, ID_TOKEN_LIFE, ID_TOKEN_TYP, IdToken, at_hash,
+};
 use crate::domain::client::{Client, TokenClaim};
 use crate::domain::grant::{Asked, Grant};
 use crate::domain::ids::{Tick, TokenId};

@@ -21,7 +21,7 @@ use crate::app::App;
 use crate::clock::UnixTime;
 use crate::domain::client::GrantType;
 use crate::domain::params::{Params, printable};
-use crate::domain::scope::ScopeSet;
+use crate::domain::scope::{ScopeSet, spaced};
 
 /// A token request whose client has authenticated and may use the grant type.
 pub(super) struct TokenRequest {
@@ -40,7 +40,8 @@ impl TokenRequest {
 
     /// The scopes asked for, if any.
     fn scope(&self) -> Result<Option<ScopeSet>, OAuthError> {
-        let parse = |text: &str| text.parse().map_err(|_| OAuthError::bad_request("invalid_scope", "scope is not a list of scope names"));
+        let parse =
+            |text: &str| text.parse().map_err(|_| OAuthError::bad_request("invalid_scope", "scope is not a list of scope names"));
         self.params.get("scope").map(parse).transpose()
     }
 }
@@ -51,7 +52,7 @@ pub(super) struct TokenResponse {
     access_token: String,
     token_type: &'static str,
     expires_in: u64,
-    #[serde(skip_serializing_if = "ScopeSet::is_empty")]
+    #[serde(with = "spaced", skip_serializing_if = "ScopeSet::is_empty")]
     scope: ScopeSet,
     #[serde(skip_serializing_if = "Option::is_none")]
     refresh_token: Option<String>,

@@ -1,0 +1,206 @@
+//! `[[clients]]`: the registrations that the file declares. The file holds a secret's hash, or says where the secret lies.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use base64ct::{Base64UrlUnpadded, Encoding};
+use serde::{Deserialize, Deserializer, de};
+
+use super::error::ConfigError;
+use super::source::{Source, Step, Step::At, Step::Key};
+use crate::domain::client::{Client, ClientAuthentication, ClientError, ClientOrigin, GrantType, Registration, TokenClaim};
+use crate::domain::ids::ClientId;
+use crate::domain::life::{AccessTokenLife, ClientLifetimes, RefreshLife, RetryWindow};
+use crate::domain::redirect_uri::RedirectUri;
+use crate::domain::resource::Resource;
+use crate::domain::scope::Scope;
+use crate::secret::{Secret, TokenHash};
+
+/// A client as the file declares it.
+#[derive(Clone, Debug)]
+pub struct DeclaredClient {
+    /// The registration.
+    pub client: Client,
+    /// The hash of its secret; a public client has none, any other has one.
+    pub secret: Option<TokenHash>,
+}
+
+/// What the rest of the configuration says that a client may refer to.
+pub(super) struct Declared<'a> {
+    pub(super) scopes: &'a BTreeMap<Scope, String>,
+    pub(super) resources: &'a BTreeMap<Resource, String>,
+    pub(super) lifetimes: ClientLifetimes,
+}
+
+/// One `[[clients]]` as it stands in the file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a client's section, [[clients]]")]
+pub(super) struct ClientEntry {
+    #[serde(deserialize_with = "client_id")]
+    id: ClientId,
+    name: String,
+    authentication: ClientAuthentication,
+    #[serde(default, deserialize_with = "secret_hash")]
+    secret_hash: Option<TokenHash>,
+    secret_env: Option<String>,
+    secret_file: Option<PathBuf>,
+    #[serde(default)]
+    first_party: bool,
+    #[serde(default = "yes")]
+    pkce_required: bool,
+    #[serde(default)]
+    redirect_uris: Vec<RedirectUri>,
+    #[serde(default = "authorization_code")]
+    grant_types: BTreeSet<GrantType>,
+    #[serde(default)]
+    scopes: Vec<Scope>,
+    #[serde(default)]
+    resources: Vec<Resource>,
+    default_resource: Option<Resource>,
+    access_token: Option<AccessTokenLife>,
+    refresh_idle: Option<RefreshLife>,
+    refresh_absolute: Option<RefreshLife>,
+    refresh_retry_window: Option<RetryWindow>,
+    #[serde(default)]
+    token_claims: BTreeSet<TokenClaim>,
+}
+
+/// Turns the entries into clients, or names the first one that cannot be.
+pub(super) fn resolve(
+    entries: Vec<ClientEntry>,
+    source: &Source<'_>,
+    declared: &Declared<'_>,
+    variable: impl Fn(&str) -> Option<String>,
+    read: impl Fn(&Path) -> io::Result<String>,
+) -> Result<Vec<DeclaredClient>, ConfigError> {
+    let mut ids = BTreeSet::new();
+    let resolve_one = |(index, entry): (usize, ClientEntry)| {
+        let place = Entry { source, index };
+        if !ids.insert(entry.id.clone()) {
+            return Err(place.fault(&[Key("id")], "another client has this id already"));
+        }
+        place.check_references(&entry, declared)?;
+        let secret = place.secret(&entry, &variable, &read)?;
+        let client =
+            Client::new(entry.registration(declared.lifetimes)).map_err(|error| place.fault(&[Key(key_of(&error))], error))?;
+        Ok(DeclaredClient { client, secret })
+    };
+    entries.into_iter().enumerate().map(resolve_one).collect()
+}
+
+struct Entry<'a> {
+    source: &'a Source<'a>,
+    index: usize,
+}
+
+impl Entry<'_> {
+    fn fault(&self, path: &[Step<'_>], reason: impl ToString) -> ConfigError {
+        self.source.fault(&[&[Key("clients"), At(self.index)], path].concat(), reason)
+    }
+
+    fn check_references(&self, entry: &ClientEntry, declared: &Declared<'_>) -> Result<(), ConfigError> {
+        let known = |scope: &Scope| Scope::STANDARD.contains(scope) || declared.scopes.contains_key(scope);
+        if let Some((at, scope)) = entry.scopes.iter().enumerate().find(|(_, scope)| !known(scope)) {
+            return Err(self.fault(&[Key("scopes"), At(at)], format!("the scope {scope} is not declared in [scopes]")));
+        }
+        let known = |resource: &Resource| declared.resources.contains_key(resource);
+        match entry.resources.iter().enumerate().find(|(_, resource)| !known(resource)) {
+            Some((at, resource)) => {
+                Err(self.fault(&[Key("resources"), At(at)], format!("the resource {resource} is not declared in [resources]")))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn secret(
+        &self,
+        entry: &ClientEntry,
+        variable: impl Fn(&str) -> Option<String>,
+        read: impl Fn(&Path) -> io::Result<String>,
+    ) -> Result<Option<TokenHash>, ConfigError> {
+        let public = entry.authentication == ClientAuthentication::None;
+        match (&entry.secret_hash, &entry.secret_env, &entry.secret_file) {
+            (None, None, None) if public => Ok(None),
+            _ if public => Err(self.fault(&[Key("authentication")], "a client with authentication none has no secret")),
+            (Some(hash), None, None) => Ok(Some(hash.clone())),
+            (None, Some(name), None) => match variable(name) {
+                Some(secret) => self.strong("secret_env", Secret::new(secret)).map(Some),
+                None => Err(self.fault(&[Key("secret_env")], format!("the environment has no variable {name}"))),
+            },
+            (None, None, Some(path)) => match read(path) {
+                Ok(secret) => self.strong("secret_file", Secret::new(secret)).map(Some),
+                Err(error) => Err(self.fault(&[Key("secret_file")], format!("{} cannot be read: {error}", path.display()))),
+            },
+            _ => {
+                Err(self
+                    .fault(&[Key("authentication")], "this client needs exactly one of secret_hash, secret_env and secret_file"))
+            }
+        }
+    }
+
+    /// A secret is stored under a fast hash, so only one that cannot be guessed will do: 256 bits are 43 characters of base64url.
+    fn strong(&self, key: &str, secret: Secret<String>) -> Result<TokenHash, ConfigError> {
+        let text = secret.expose().trim_end_matches(['\r', '\n']);
+        if text.len() < 43 || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            let reason = "the secret is too weak: draw 256 random bits, which are at least 43 characters without spaces";
+            return Err(self.fault(&[Key(key)], reason));
+        }
+        Ok(TokenHash::of(text))
+    }
+}
+
+impl ClientEntry {
+    fn registration(self, default: ClientLifetimes) -> Registration {
+        Registration {
+            id: self.id,
+            origin: ClientOrigin::File,
+            name: self.name,
+            authentication: self.authentication,
+            first_party: self.first_party,
+            pkce_required: self.pkce_required,
+            redirect_uris: self.redirect_uris,
+            grant_types: self.grant_types,
+            scopes: self.scopes.into_iter().collect(),
+            resources: self.resources,
+            default_resource: self.default_resource,
+            lifetimes: ClientLifetimes {
+                access_token: self.access_token.unwrap_or(default.access_token),
+                refresh_idle: self.refresh_idle.unwrap_or(default.refresh_idle),
+                refresh_absolute: self.refresh_absolute.unwrap_or(default.refresh_absolute),
+                refresh_retry_window: self.refresh_retry_window.unwrap_or(default.refresh_retry_window),
+            },
+            token_claims: self.token_claims,
+        }
+    }
+}
+
+fn key_of(error: &ClientError) -> &'static str {
+    match error {
+        ClientError::Name => "name",
+        ClientError::NoGrantType | ClientError::RefreshWithoutCode | ClientError::PublicClientCredentials => "grant_types",
+        ClientError::NoRedirectUri | ClientError::PrivateUseUri(_) => "redirect_uris",
+        ClientError::PublicWithoutPkce => "pkce_required",
+        ClientError::DefaultResource(_) => "default_resource",
+        ClientError::Lifetimes => "refresh_idle",
+    }
+}
+
+fn client_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ClientId, D::Error> {
+    String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+}
+
+fn secret_hash<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<TokenHash>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let is_sha256 = Base64UrlUnpadded::decode_vec(&text).is_ok_and(|bytes| bytes.len() == 32);
+    let reason = "this is no SHA-256 in base64url (43 characters); the file holds the hash of a secret, never the secret";
+    if is_sha256 { Ok(Some(TokenHash::from_stored(text))) } else { Err(de::Error::custom(reason)) }
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn authorization_code() -> BTreeSet<GrantType> {
+    [GrantType::AuthorizationCode].into()
+}

@@ -1,0 +1,201 @@
+//! The sections of the file that say how much and how long: each key with its default and its bounds.
+
+use std::fmt;
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+use serde::de::{Deserialize, Deserializer, Error, Visitor};
+
+use crate::domain::life::DurationIn;
+use crate::domain::text::named_values;
+
+const MINUTE: u64 = 60;
+const HOUR: u64 = 60 * MINUTE;
+const DAY: u64 = 24 * HOUR;
+
+/// `[keys]`: the life of the signing keys.
+#[derive(Clone, PartialEq, Eq, Debug, serde::Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a section")]
+pub struct Keys {
+    /// How long each key signs; 30 days.
+    #[serde(deserialize_with = "lasting::<HOUR, { 400 * DAY }, _>")]
+    pub period: Duration,
+    /// How long before it signs a key is published; 24 hours, at least twice `jwks_max_age` and less than `period`.
+    #[serde(deserialize_with = "lasting::<MINUTE, { 30 * DAY }, _>")]
+    pub lead: Duration,
+    /// How long others may keep the key set before they ask again; 5 minutes.
+    #[serde(deserialize_with = "lasting::<1, DAY, _>")]
+    pub jwks_max_age: Duration,
+    /// The length of the RSA modulus; 2048, 3072 or 4096.
+    #[serde(deserialize_with = "rsa_bits")]
+    pub bits: u32,
+}
+
+impl Default for Keys {
+    fn default() -> Self {
+        let [period, lead, jwks_max_age] = [30 * DAY, DAY, 5 * MINUTE].map(Duration::from_secs);
+        Self { period, lead, jwks_max_age, bits: 2048 }
+    }
+}
+
+/// `[sessions]`: the life of browser sessions at the issuer.
+#[derive(Clone, PartialEq, Eq, Debug, serde::Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a section")]
+pub struct Sessions {
+    /// How long a session may lie unused; 12 hours.
+    #[serde(deserialize_with = "lasting::<MINUTE, { 365 * DAY }, _>")]
+    pub idle: Duration,
+    /// How long a session lives however much it is used; 7 days.
+    #[serde(deserialize_with = "lasting::<MINUTE, { 365 * DAY }, _>")]
+    pub absolute: Duration,
+}
+
+impl Default for Sessions {
+    fn default() -> Self {
+        let [idle, absolute] = [12 * HOUR, 7 * DAY].map(Duration::from_secs);
+        Self { idle, absolute }
+    }
+}
+
+/// `[passwords]`: what a password must be, and what checking one costs (argon2id).
+#[derive(Clone, PartialEq, Eq, Debug, serde::Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a section")]
+pub struct Passwords {
+    /// The fewest characters of a new password; 15.
+    #[serde(deserialize_with = "count::<8, 64, _>")]
+    pub minimum_length: u32,
+    /// Memory of one hash in KiB; 19456.
+    #[serde(deserialize_with = "count::<8192, 1048576, _>")]
+    pub memory_kib: u32,
+    /// Passes over that memory; 2.
+    #[serde(deserialize_with = "count::<1, 100, _>")]
+    pub iterations: u32,
+    /// Lanes; 1.
+    #[serde(deserialize_with = "count::<1, 64, _>")]
+    pub parallelism: u32,
+    /// How many hashes are computed at a time; 2, or 1 on a machine with one core.
+    #[serde(deserialize_with = "count::<1, 1024, _>")]
+    pub permits: u32,
+    /// How many requests may wait for one; 64.
+    #[serde(deserialize_with = "count::<0, 65536, _>")]
+    pub queue: u32,
+    /// How long a request waits before it is turned away; 5 seconds.
+    #[serde(deserialize_with = "lasting::<1, MINUTE, _>")]
+    pub wait: Duration,
+}
+
+impl Default for Passwords {
+    fn default() -> Self {
+        Self {
+            minimum_length: 15,
+            memory_kib: 19_456,
+            iterations: 2,
+            parallelism: 1,
+            permits: if available_parallelism().map_or(1, usize::from) > 1 { 2 } else { 1 },
+            queue: 64,
+            wait: Duration::from_secs(5),
+        }
+    }
+}
+
+/// `[limits]`: what one request may cost.
+#[derive(Clone, PartialEq, Eq, Debug, serde::Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a section")]
+pub struct Limits {
+    /// How long a request may take as a whole; 30 seconds.
+    #[serde(deserialize_with = "lasting::<1, { 10 * MINUTE }, _>")]
+    pub request_timeout: Duration,
+    /// The largest body in bytes; 64 KiB.
+    #[serde(deserialize_with = "size::<1024, { 16 << 20 }, _>")]
+    pub body: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { request_timeout: Duration::from_secs(30), body: 64 << 10 }
+    }
+}
+
+/// `[log]`: what is written to the standard error stream, and how.
+#[derive(Clone, PartialEq, Eq, Debug, serde::Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a section")]
+pub struct Log {
+    /// The form of a line; `auto`.
+    pub format: LogFormat,
+    /// What is written, in the language of tracing's `EnvFilter`; `info`.
+    pub filter: String,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { format: LogFormat::Auto, filter: "info".to_owned() }
+    }
+}
+
+named_values!(
+    /// The form of a line in the log.
+    LogFormat {
+        /// `human` on a terminal, `json` elsewhere.
+        Auto = "auto",
+        /// For people.
+        Human = "human",
+        /// For machines.
+        Json = "json",
+    }
+);
+
+fn lasting<'de, const MIN: u64, const MAX: u64, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    DurationIn::<MIN, MAX>::deserialize(deserializer).map(DurationIn::get)
+}
+
+/// A number in bounds; a variable of the environment gives it as text.
+pub(super) fn count<'de, const MIN: u64, const MAX: u64, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    within(deserializer.deserialize_any(Number("a number", &str::parse::<u64>))?, MIN, MAX)
+}
+
+fn size<'de, const MIN: u64, const MAX: u64, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    within(deserializer.deserialize_any(Number("a size such as \"64 KiB\"", &bytes))?, MIN, MAX)
+}
+
+fn rsa_bits<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    let bits = count::<0, 65536, D>(deserializer)?;
+    if [2048, 3072, 4096].contains(&bits) { Ok(bits) } else { Err(D::Error::custom("a key has 2048, 3072 or 4096 bits")) }
+}
+
+fn within<N: TryFrom<u64>, E: Error>(number: u64, min: u64, max: u64) -> Result<N, E> {
+    let fits = (min..=max).contains(&number).then(|| N::try_from(number).ok()).flatten();
+    fits.ok_or_else(|| E::custom(format_args!("{number} is out of range: the least is {min}, the most {max}")))
+}
+
+fn bytes(text: &str) -> Result<u64, std::num::ParseIntError> {
+    let (number, unit) = match (text.strip_suffix("KiB"), text.strip_suffix("MiB")) {
+        (Some(number), _) => (number, 1 << 10),
+        (_, Some(number)) => (number, 1 << 20),
+        _ => (text, 1),
+    };
+    number.trim_end().parse::<u64>().map(|number| number.saturating_mul(unit))
+}
+
+type ReadNumber = dyn Fn(&str) -> Result<u64, std::num::ParseIntError>;
+
+struct Number<'f>(&'static str, &'f ReadNumber);
+
+impl Visitor<'_> for Number<'_> {
+    type Value = u64;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<u64, E> {
+        u64::try_from(number).map_err(|_| E::custom(format_args!("{number} is below zero")))
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<u64, E> {
+        Ok(number)
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<u64, E> {
+        (self.1)(text).map_err(|_| E::custom(format_args!("this is not {}", self.0)))
+    }
+}
