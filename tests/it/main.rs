@@ -1,0 +1,3 @@
+//! Everything that tests Passant from outside, in one binary: linking is slow, and one cluster and one browser serve all.
+
+mod harness;
