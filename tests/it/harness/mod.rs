@@ -1,4 +1,5 @@
 //! The harness itself: a tool that cannot find what it looks for would let every other test pass.
 
+mod browser;
 mod postgres;
 mod secrets;
