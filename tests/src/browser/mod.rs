@@ -93,11 +93,11 @@ const FLAGS: &[&str] = &[
 
 /// Chromium's processes are one process group, which ends at once: nothing in the profile is worth an orderly farewell.
 const KEEP_BROWSER: &str = r#"
-profile=$(mktemp -d /tmp/psnt-browser-XXXXXX) || exit 1
-setsid "$@" --user-data-dir="$profile" about:blank 2>&1 >/dev/null </dev/null &
+profile=$(mktemp -d -t psnt-browser-XXXXXX) || exit 1
+TMPDIR=$profile setsid "$@" --user-data-dir="$profile" about:blank 2>&1 >/dev/null </dev/null &
 browser=$!
 await_end_of_tests
-kill -KILL -- "-$browser"
+kill -s KILL -- "-$browser"
 wait
 rm -rf "$profile" || { sleep 1; rm -rf "$profile"; }
 "#;

@@ -1,5 +1,7 @@
 //! Whether a page is on its way to another, judged from what the browser announces.
 
+use serde_json::Value;
+
 use super::cdp::Event;
 
 /// A page's navigations since one moment.
@@ -8,6 +10,8 @@ pub(super) struct Navigation {
     requested: bool,
     loading: bool,
     started: bool,
+    /// Where the latest navigation that started goes.
+    address: Value,
 }
 
 impl Navigation {
@@ -19,11 +23,17 @@ impl Navigation {
         }
         match event.method.as_str() {
             // A page that moves on by itself later (a slow meta refresh) is a page to look at first.
-            "Page.frameScheduledNavigation" => self.requested = params["delay"].as_f64().is_some_and(|seconds| seconds < 1.0),
-            "Page.frameRequestedNavigation" => self.requested = params["disposition"] == "currentTab" && !self.loading,
-            "Page.frameStartedNavigating" | "Page.frameStartedLoading" => {
-                (self.requested, self.loading, self.started) = (false, true, true);
+            "Page.frameScheduledNavigation" if params["delay"].as_f64().is_none_or(|seconds| seconds >= 1.0) => {}
+            "Page.frameRequestedNavigation" if params["disposition"] != "currentTab" => {}
+            // The page's process tells of the request and the browser's of the start: either may come first.
+            "Page.frameScheduledNavigation" | "Page.frameRequestedNavigation" => {
+                self.requested |= !(self.loading && self.address == params["url"]);
             }
+            "Page.frameStartedNavigating" => {
+                (self.requested, self.loading, self.started) = (false, true, true);
+                self.address = params["url"].clone();
+            }
+            "Page.frameStartedLoading" => (self.loading, self.started) = (true, true),
             "Page.frameNavigated" => (self.requested, self.started) = (false, true),
             "Page.navigatedWithinDocument" => self.requested = false,
             "Page.frameStoppedLoading" => self.loading = false,
