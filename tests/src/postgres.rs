@@ -13,8 +13,10 @@ use tokio::sync::{Mutex, mpsc};
 
 use crate::keeper::Keeper;
 
-/// A database of one test's own. It is removed some time after the value is dropped, whoever is still connected.
+/// A database of one test's own. It is removed some time after the value is dropped, whoever is still connected: keep the value
+/// for as long as the test needs the database.
 #[derive(Debug)]
+#[must_use = "the database is removed when this is dropped"]
 pub struct Database {
     name: String,
     url: String,

@@ -31,7 +31,8 @@ async fn each_database_is_a_clone_of_its_own() {
 
 #[tokio::test]
 async fn commits_are_synchronous_as_the_product_demands() {
-    let mut connection = connect(&cities().await).await;
+    let database = cities().await;
+    let mut connection = connect(&database).await;
     let setting: String = sqlx::query("SHOW synchronous_commit").fetch_one(&mut connection).await.unwrap().get(0);
     assert_eq!(setting, "on");
 }
