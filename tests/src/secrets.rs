@@ -140,6 +140,7 @@ pub async fn dump_sqlite(path: &Path) -> Vec<u8> {
     log.push("-wal");
     dump.extend(std::fs::read(path).expect("the database's file can be read"));
     dump.extend(std::fs::read(log).unwrap_or_default());
+    connection.close().await.expect("the database closes");
     dump
 }
 
