@@ -1,1 +1,15 @@
-//! passant-tests.
+//! The harness of Passant's tests: real engines, a real browser and a watch for leaked secrets.
+//!
+//! What needs a server that is not installed panics with a sentence that says so; nothing here ever skips a test.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "test-only code: a harness that cannot go on must fail the test loudly"
+)]
+
+pub mod browser;
+mod keeper;
+pub mod postgres;
+pub mod readme;
+pub mod secrets;

@@ -1,0 +1,6 @@
+//! The harness itself: a tool that cannot find what it looks for would let every other test pass.
+
+mod browser;
+mod killed;
+mod postgres;
+mod secrets;

@@ -1,0 +1,4 @@
+//! Everything that tests Passant from outside, in one binary: linking is slow, and one cluster and one browser serve all.
+
+#[cfg(test)]
+mod harness;
