@@ -13,3 +13,4 @@ mod keeper;
 pub mod postgres;
 pub mod readme;
 pub mod secrets;
+pub mod world;

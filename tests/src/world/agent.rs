@@ -1,0 +1,165 @@
+//! A browser in process: a cookie jar, forms found in pages, redirects followed one at a time. What it is given, it hands to the
+//! collector of secrets.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::{HeaderMap, Method, Request, StatusCode, header};
+use http_body_util::BodyExt;
+use serde_json::Value;
+use tower::ServiceExt;
+
+use super::{ISSUER, World};
+
+/// A browser.
+pub struct Agent {
+    world: Arc<World>,
+    cookies: BTreeMap<String, String>,
+}
+
+/// What came back.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: String,
+}
+
+impl Answer {
+    /// The Location of a 303.
+    pub fn location(&self) -> &str {
+        assert_eq!(self.status, StatusCode::SEE_OTHER, "a redirect is a 303; the body is {}", self.body);
+        self.header(header::LOCATION.as_str()).expect("a redirect has a Location")
+    }
+
+    /// A header as text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().expect("headers are text"))
+    }
+
+    /// The body as JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|why| panic!("no JSON ({why}): {}", self.body))
+    }
+
+    /// `error` of an OAuth error.
+    pub fn error(&self) -> String {
+        self.json()["error"].as_str().expect("an error has a code").to_owned()
+    }
+
+    /// The value of a form field on the page.
+    pub fn field(&self, name: &str) -> Option<String> {
+        let input = self.body.split("<input").skip(1).find(|input| input.contains(&format!("name=\"{name}\"")))?;
+        let (_, rest) = input.split_once("value=\"")?;
+        let (value, _) = rest.split_once('"')?;
+        Some(value.to_owned())
+    }
+}
+
+impl Agent {
+    pub(super) fn new(world: Arc<World>) -> Self {
+        Self { world, cookies: BTreeMap::new() }
+    }
+
+    /// The issuer that this browser talks to.
+    pub fn world(&self) -> &Arc<World> {
+        &self.world
+    }
+
+    /// The cookies it holds.
+    pub fn cookies(&self) -> &BTreeMap<String, String> {
+        &self.cookies
+    }
+
+    /// Takes over cookies, as a thief would.
+    pub fn with_cookies(mut self, cookies: &BTreeMap<String, String>) -> Self {
+        self.cookies.clone_from(cookies);
+        self
+    }
+
+    /// Loads a page.
+    pub async fn get(&mut self, path: &str) -> Answer {
+        self.send(Method::GET, path, &[], Body::empty()).await
+    }
+
+    /// Sends a form as this site's own page would.
+    pub async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        let form = [("content-type", "application/x-www-form-urlencoded"), ("origin", ISSUER)];
+        self.send(Method::POST, path, &form, Body::from(encode(fields))).await
+    }
+
+    /// Sends the form of a page, with its hidden fields.
+    pub async fn submit(&mut self, page: &Answer, path: &str, fields: &[(&str, &str)]) -> Answer {
+        let hidden: Vec<(&str, String)> =
+            ["csrf", "request", "token"].into_iter().filter_map(|name| Some((name, page.field(name)?))).collect();
+        let all: Vec<(&str, &str)> =
+            hidden.iter().map(|(name, value)| (*name, value.as_str())).chain(fields.iter().copied()).collect();
+        self.post(path, &all).await
+    }
+
+    /// Sends any request.
+    pub async fn send(&mut self, method: Method, path: &str, headers: &[(&str, &str)], body: Body) -> Answer {
+        let mut request = Request::builder().method(method).uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if !self.cookies.is_empty() {
+            let jar: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            request = request.header(header::COOKIE, jar.join("; "));
+        }
+        let request = request.body(body).expect("the request can be built");
+        let response = self.world.router().oneshot(request).await.expect("the router answers");
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await.expect("the body arrives").to_bytes();
+        let answer = Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body: String::from_utf8(bytes.to_vec()).expect("answers are text"),
+        };
+        self.keep_cookies(&answer);
+        self.collect_secrets(&answer);
+        answer
+    }
+
+    fn keep_cookies(&mut self, answer: &Answer) {
+        for line in answer.headers.get_all(header::SET_COOKIE) {
+            let line = line.to_str().expect("cookies are text");
+            let (name, value) = line.split(';').next().and_then(|pair| pair.split_once('=')).expect("a cookie has a value");
+            if value.is_empty() {
+                self.cookies.remove(name);
+            } else {
+                self.world.secrets.collect(&format!("cookie {name}"), value);
+                self.cookies.insert(name.to_owned(), value.to_owned());
+            }
+        }
+    }
+
+    fn collect_secrets(&self, answer: &Answer) {
+        if let Some(csrf) = answer.field("csrf") {
+            self.world.secrets.collect("csrf token", &csrf);
+        }
+        if let Some(location) = answer.header("location") {
+            for (name, value) in form_urlencoded::parse(location.split_once('?').unwrap_or_default().1.as_bytes()) {
+                if matches!(name.as_ref(), "code" | "request") {
+                    self.world.secrets.collect(&name, &value);
+                }
+            }
+        }
+        if let Ok(Value::Object(members)) = serde_json::from_str(&answer.body) {
+            for name in ["access_token", "refresh_token", "id_token"] {
+                if let Some(token) = members.get(name).and_then(Value::as_str) {
+                    self.world.secrets.collect(name, token);
+                }
+            }
+        }
+    }
+}
+
+/// A form body or query of these fields.
+pub(super) fn encode(fields: &[(&str, &str)]) -> String {
+    form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish()
+}
