@@ -1,1 +1,25 @@
-//! passant-verifier.
+//! Checks the access tokens of RFC 9068 in the service that receives them.
+
+mod bearer;
+mod builder;
+mod claims;
+mod clock;
+mod compact;
+mod error;
+mod escape;
+mod header;
+mod issuer_url;
+mod json;
+mod keys;
+mod policy;
+mod signature;
+mod verified;
+mod verifier;
+
+pub use builder::{BuildError, Given, NeedsAudience, NeedsIssuer, VerifierBuilder};
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use error::{Reason, VerifyError};
+pub use keys::jwks::{JwksError, SkipReason, SkippedKey};
+pub use keys::{Health, KeyState};
+pub use verified::{ClaimsError, Verified};
+pub use verifier::Verifier;
