@@ -8,6 +8,8 @@ mod compact;
 mod error;
 mod escape;
 mod header;
+#[cfg(feature = "http")]
+mod http;
 mod issuer_url;
 mod json;
 mod keys;
@@ -19,6 +21,8 @@ mod verifier;
 pub use builder::{BuildError, Given, NeedsAudience, NeedsIssuer, VerifierBuilder};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use error::{Reason, VerifyError};
+#[cfg(feature = "http")]
+pub use http::{NotReady, RefreshError};
 pub use keys::jwks::{JwksError, SkipReason, SkippedKey};
 pub use keys::{Health, KeyState};
 pub use verified::{ClaimsError, Verified};

@@ -4,9 +4,21 @@
 mod builder;
 #[cfg(test)]
 mod claims;
+#[cfg(feature = "http")]
+#[cfg(test)]
+mod hostile_servers;
+#[cfg(feature = "http")]
+#[cfg(test)]
+mod key_server;
 #[cfg(test)]
 mod key_sets;
+#[cfg(feature = "http")]
+#[cfg(test)]
+mod outages;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
 mod tokens;
+#[cfg(feature = "http")]
+#[cfg(test)]
+mod unknown_keys;
