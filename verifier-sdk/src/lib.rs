@@ -1,5 +1,7 @@
 //! Checks the access tokens of RFC 9068 in the service that receives them.
 
+#[cfg(feature = "axum")]
+pub mod axum;
 mod bearer;
 mod builder;
 mod claims;

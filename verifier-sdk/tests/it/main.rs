@@ -1,5 +1,8 @@
 //! The verifier from outside: hostile tokens (V01–V76), hostile key servers (V80–V93), and axum.
 
+#[cfg(feature = "axum")]
+#[cfg(test)]
+mod axum_layer;
 #[cfg(test)]
 mod builder;
 #[cfg(test)]
