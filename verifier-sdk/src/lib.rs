@@ -1,4 +1,4 @@
-//! Checks the access tokens of RFC 9068 in the service that receives them.
+#![doc = include_str!("../README.md")]
 
 #[cfg(feature = "axum")]
 pub mod axum;
