@@ -1,8 +1,7 @@
 //! The compact serialization of a JWS (RFC 7515, section 7.1), taken apart. Size is tested before anything else, so that the
 //! cost of hostile input is bounded by the limits here and not by its sender.
 
-use base64ct::{Base64UrlUnpadded, Encoding as _};
-
+use crate::base64url;
 use crate::error::{Reason, VerifyError};
 
 /// Longer tokens are refused unread.
@@ -39,13 +38,8 @@ impl<'t> UnverifiedToken<'t> {
     }
 }
 
-/// Strict base64url (RFC 7515, section 2): no padding, no other alphabet, no white space, no stray bits in the last character.
-pub(crate) fn decode_base64url(text: &str) -> Option<Vec<u8>> {
-    Base64UrlUnpadded::decode_vec(text).ok()
-}
-
 fn decode(part: &str, name: &'static str) -> Result<Vec<u8>, VerifyError> {
-    decode_base64url(part).ok_or_else(|| VerifyError::about(Reason::BadBase64, name))
+    base64url::decode(part).ok_or_else(|| VerifyError::about(Reason::BadBase64, name))
 }
 
 fn three_parts(token: &str) -> Result<(&str, &str, &str), VerifyError> {

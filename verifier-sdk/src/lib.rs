@@ -2,6 +2,7 @@
 
 #[cfg(feature = "axum")]
 pub mod axum;
+mod base64url;
 mod bearer;
 mod builder;
 mod claims;

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use crate::compact::decode_base64url;
+use crate::base64url;
 use crate::escape::escaped;
 use crate::header::{ALGORITHM, is_kid};
 use crate::json::{Object, Value, parse_object};
@@ -167,7 +167,7 @@ fn usable<'k>(entry: &'k Value<'_>, uses_of_kid: &HashMap<&str, usize>) -> Resul
     if text(jwk, "alg")?.is_some_and(|alg| alg != ALGORITHM) {
         return Err(SkipReason::OtherAlgorithm);
     }
-    let number = |name| text(jwk, name)?.and_then(decode_base64url).ok_or(SkipReason::Malformed);
+    let number = |name| text(jwk, name)?.and_then(base64url::decode).ok_or(SkipReason::Malformed);
     let (modulus, exponent) = (number("n")?, number("e")?);
     rsa::check(&modulus, &exponent)?;
     Ok((kid, rs256_key(&modulus, &exponent).ok_or(SkipReason::Malformed)?))
