@@ -72,7 +72,7 @@ struct Task {
 impl Task {
     async fn run(mut self, mut inbox: mpsc::Receiver<Command>) {
         loop {
-            while let Ok(command) = inbox.try_recv() {
+            for command in std::iter::from_fn(|| inbox.try_recv().ok()).take(MAX_QUEUED) {
                 self.take(command);
             }
             let wait = self.schedule.wait(self.clock.monotonic());
