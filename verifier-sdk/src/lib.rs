@@ -1,1 +1,32 @@
-//! passant-verifier.
+#![doc = include_str!("../README.md")]
+
+#[cfg(feature = "axum")]
+pub mod axum;
+mod base64url;
+mod bearer;
+mod builder;
+mod claims;
+mod clock;
+mod compact;
+mod error;
+mod escape;
+mod header;
+#[cfg(feature = "http")]
+mod http;
+mod issuer_url;
+mod json;
+mod keys;
+mod policy;
+mod signature;
+mod verified;
+mod verifier;
+
+pub use builder::{BuildError, Given, NeedsAudience, NeedsIssuer, VerifierBuilder};
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use error::{Reason, VerifyError};
+#[cfg(feature = "http")]
+pub use http::{NotReady, RefreshError};
+pub use keys::jwks::{JwksError, SkipReason, SkippedKey};
+pub use keys::{Health, KeyState};
+pub use verified::{ClaimsError, Verified};
+pub use verifier::Verifier;

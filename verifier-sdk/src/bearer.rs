@@ -1,0 +1,51 @@
+//! The `Authorization` header (RFC 6750, section 2.1), so that every adapter reads it alike.
+
+use crate::error::{Reason, VerifyError};
+use crate::verified::Verified;
+use crate::verifier::Verifier;
+
+impl Verifier {
+    /// Verifies the token of a request, given the values of all its `Authorization` headers.
+    ///
+    /// # Errors
+    /// [`Reason::MissingToken`] where there is no header or another scheme, [`Reason::AmbiguousToken`] where there are two,
+    /// else as [`verify`](Self::verify).
+    pub fn verify_authorization<'h>(&self, values: impl IntoIterator<Item = &'h [u8]>) -> Result<Verified, VerifyError> {
+        let mut values = values.into_iter();
+        match (values.next(), values.next()) {
+            (None, _) => Err(VerifyError::new(Reason::MissingToken)),
+            (Some(value), None) => self.verify(bearer_token(value)?),
+            (Some(_), Some(_)) => Err(VerifyError::new(Reason::AmbiguousToken)),
+        }
+    }
+}
+
+/// The scheme is compared without case (RFC 9110, section 11.1) and followed by at least one space.
+fn bearer_token(value: &[u8]) -> Result<&str, VerifyError> {
+    match value.split_at_checked("Bearer".len()) {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case(b"Bearer") && matches!(rest.first(), None | Some(b' ')) => {
+            std::str::from_utf8(rest.trim_ascii_start()).map_err(|_| VerifyError::new(Reason::NotCompact))
+        }
+        _ => Err(VerifyError::new(Reason::MissingToken)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_scheme_has_no_case_and_another_scheme_is_no_token() {
+        for value in ["Bearer a.b.c", "bearer a.b.c", "BEARER   a.b.c"] {
+            assert_eq!(bearer_token(value.as_bytes()).unwrap(), "a.b.c");
+        }
+        for value in ["", "Basic YTpi", "Bearera.b.c", "Bear", "DPoP a.b.c"] {
+            assert_eq!(bearer_token(value.as_bytes()).unwrap_err().reason(), Reason::MissingToken, "{value}");
+        }
+    }
+
+    #[test]
+    fn v49_bytes_that_are_not_text_are_a_bad_token() {
+        assert_eq!(bearer_token(b"Bearer \xff").unwrap_err().reason(), Reason::NotCompact);
+    }
+}

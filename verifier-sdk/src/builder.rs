@@ -1,0 +1,257 @@
+//! How a verifier comes to be. The two decisions that must not be forgotten — whose tokens, and meant for whom — are steps in
+//! the builder's type: without them there is no `build`, and waiving one has to be spelled `dangerous_`.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::{Clock, SystemClock};
+use crate::issuer_url::{check_address, check_issuer};
+use crate::keys::KeyCell;
+use crate::keys::jwks::{JwksError, KeySet};
+use crate::policy::Policy;
+use crate::signature;
+use crate::verifier::{Inner, Verifier};
+
+/// The step of a builder that has no issuer yet.
+#[derive(Debug)]
+pub struct NeedsIssuer(());
+
+/// The step of a builder that has no audience yet.
+#[derive(Debug)]
+pub struct NeedsAudience(());
+
+/// A step that has been taken.
+#[derive(Debug)]
+pub struct Given(());
+
+/// Builds a [`Verifier`]; begun by [`Verifier::builder`].
+#[must_use = "a builder does nothing until `build` is called"]
+pub struct VerifierBuilder<I, A> {
+    draft: Draft,
+    steps: PhantomData<(I, A)>,
+}
+
+struct Draft {
+    policy: Policy,
+    clock: Arc<dyn Clock>,
+    source: KeySource,
+    allow_plain_http: bool,
+}
+
+/// Where the keys come from.
+pub(crate) enum KeySource {
+    Discovery,
+    Address(String),
+    Fixed(Vec<u8>),
+}
+
+impl VerifierBuilder<NeedsIssuer, NeedsAudience> {
+    pub(crate) fn new() -> Self {
+        let policy = Policy {
+            issuer: None,
+            audiences: None,
+            leeway: Policy::DEFAULT_LEEWAY,
+            max_lifetime: Policy::DEFAULT_MAX_LIFETIME,
+            max_stale: Policy::DEFAULT_MAX_STALE,
+        };
+        let clock = Arc::new(SystemClock::new());
+        Self { draft: Draft { policy, clock, source: KeySource::Discovery, allow_plain_http: false }, steps: PhantomData }
+    }
+}
+
+impl<A> VerifierBuilder<NeedsIssuer, A> {
+    /// The issuer whose tokens are accepted, exactly as it stands in their `iss`. Its keys are found by discovery
+    /// (`/.well-known/openid-configuration`) unless [`jwks_uri`](VerifierBuilder::jwks_uri) or
+    /// [`static_jwks`](VerifierBuilder::static_jwks) says otherwise. https, or http on localhost.
+    pub fn issuer(mut self, issuer: impl Into<String>) -> VerifierBuilder<Given, A> {
+        self.draft.policy.issuer = Some(issuer.into());
+        self.step()
+    }
+
+    /// Accepts any `iss`: whoever holds a key of the key set speaks for every issuer. The key set must then be given.
+    pub fn dangerous_accept_any_issuer(self) -> VerifierBuilder<Given, A> {
+        self.step()
+    }
+}
+
+impl<I> VerifierBuilder<I, NeedsAudience> {
+    /// This service's own name, one of which has to be in a token's `aud`.
+    pub fn audience(mut self, audience: impl Into<String>) -> VerifierBuilder<I, Given> {
+        self.draft.policy.audiences = Some(vec![audience.into()]);
+        self.step()
+    }
+
+    /// Accepts any `aud`: every other service that is sent a token can use it here.
+    pub fn dangerous_accept_any_audience(self) -> VerifierBuilder<I, Given> {
+        self.step()
+    }
+}
+
+impl<I> VerifierBuilder<I, Given> {
+    /// One more name that this service goes by.
+    pub fn also_audience(mut self, audience: impl Into<String>) -> Self {
+        if let Some(audiences) = &mut self.draft.policy.audiences {
+            audiences.push(audience.into());
+        }
+        self
+    }
+}
+
+impl<I, A> VerifierBuilder<I, A> {
+    /// Fetches the keys from this address instead of asking the issuer where they are. https, or http on localhost.
+    pub fn jwks_uri(mut self, uri: impl Into<String>) -> Self {
+        self.draft.source = KeySource::Address(uri.into());
+        self
+    }
+
+    /// Uses these keys for good, a JWK set as JSON text; nothing is ever fetched.
+    pub fn static_jwks(mut self, json: impl Into<Vec<u8>>) -> Self {
+        self.draft.source = KeySource::Fixed(json.into());
+        self
+    }
+
+    /// By how much clocks may differ. Default 60 s, at most 300 s.
+    pub fn leeway(mut self, leeway: Duration) -> Self {
+        self.draft.policy.leeway = leeway;
+        self
+    }
+
+    /// The longest accepted distance from `iat` to `exp`. Default one hour.
+    pub fn max_lifetime(mut self, max_lifetime: Duration) -> Self {
+        self.draft.policy.max_lifetime = max_lifetime;
+        self
+    }
+
+    /// For how long keys count after the issuer last confirmed them. Default 24 h, at most 30 days.
+    pub fn max_stale(mut self, max_stale: Duration) -> Self {
+        self.draft.policy.max_stale = max_stale;
+        self
+    }
+
+    /// Another source of time, for tests.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.draft.clock = Arc::new(clock);
+        self
+    }
+
+    /// Lets keys be fetched over plain http from other machines: whoever sits in between can put in keys of their own.
+    pub fn dangerous_allow_plain_http(mut self) -> Self {
+        self.draft.allow_plain_http = true;
+        self
+    }
+
+    fn step<J, B>(self) -> VerifierBuilder<J, B> {
+        VerifierBuilder { draft: self.draft, steps: PhantomData }
+    }
+}
+
+impl VerifierBuilder<Given, Given> {
+    /// Builds the verifier. Does no I/O: unless the keys are fixed, a task is started on the current tokio runtime that
+    /// fetches them, and until they arrive every token is answered [`KeysMissing`](crate::Reason::KeysMissing) (503).
+    ///
+    /// # Errors
+    /// When a setting makes no sense, or keys are to be fetched outside a tokio runtime.
+    pub fn build(self) -> Result<Verifier, BuildError> {
+        let Draft { policy, clock, source, allow_plain_http } = self.draft;
+        check(&policy, allow_plain_http)?;
+        if !signature::AVAILABLE {
+            return Err(BuildError::NoBackend);
+        }
+        match &source {
+            KeySource::Fixed(json) => {
+                let keys = Arc::new(KeyCell::fixed(KeySet::parse(json).map_err(BuildError::StaticJwks)?));
+                return Ok(Verifier {
+                    inner: Arc::new(Inner {
+                        policy,
+                        clock,
+                        keys,
+                        #[cfg(feature = "http")]
+                        follower: None,
+                    }),
+                });
+            }
+            KeySource::Address(uri) => check_address(uri, allow_plain_http).map_err(BuildError::JwksUri)?,
+            KeySource::Discovery if policy.issuer.is_none() => return Err(BuildError::NoKeys),
+            KeySource::Discovery => {}
+        }
+        fetching(policy, clock, source)
+    }
+}
+
+#[cfg(feature = "http")]
+fn fetching(policy: Policy, clock: Arc<dyn Clock>, source: KeySource) -> Result<Verifier, BuildError> {
+    let keys = Arc::new(KeyCell::empty(policy.max_stale));
+    let follower = crate::http::Follower::start(policy.issuer.as_deref(), source, keys.clone(), clock.clone())?;
+    Ok(Verifier { inner: Arc::new(Inner { policy, clock, keys, follower: Some(follower) }) })
+}
+
+#[cfg(not(feature = "http"))]
+fn fetching(_: Policy, _: Arc<dyn Clock>, _: KeySource) -> Result<Verifier, BuildError> {
+    Err(BuildError::NoKeys)
+}
+
+fn check(policy: &Policy, allow_plain_http: bool) -> Result<(), BuildError> {
+    if let Some(issuer) = &policy.issuer {
+        check_issuer(issuer, allow_plain_http).map_err(BuildError::Issuer)?;
+    }
+    if policy.audiences.as_ref().is_some_and(|audiences| audiences.iter().any(String::is_empty)) {
+        return Err(BuildError::Audience);
+    }
+    if policy.leeway > Policy::MAX_LEEWAY {
+        return Err(BuildError::Leeway);
+    }
+    if policy.max_lifetime.as_secs() == 0 {
+        return Err(BuildError::MaxLifetime);
+    }
+    if policy.max_stale.is_zero() || policy.max_stale > Policy::LONGEST_MAX_STALE {
+        return Err(BuildError::MaxStale);
+    }
+    Ok(())
+}
+
+impl<I, A> fmt::Debug for VerifierBuilder<I, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VerifierBuilder").field("policy", &self.draft.policy).finish_non_exhaustive()
+    }
+}
+
+/// Why a verifier cannot be built.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// The issuer is not an address that an issuer may have.
+    #[error("the issuer is not usable: {0}")]
+    Issuer(&'static str),
+    /// An audience is empty.
+    #[error("an audience is empty")]
+    Audience,
+    /// The leeway is above 300 s.
+    #[error("the leeway is above 300 s")]
+    Leeway,
+    /// The longest lifetime is below one second.
+    #[error("max_lifetime is below one second")]
+    MaxLifetime,
+    /// `max_stale` is zero or above 30 days.
+    #[error("max_stale is zero or above 30 days")]
+    MaxStale,
+    /// There is no way to come by keys: give `static_jwks`, or `issuer` or `jwks_uri` with the feature `http`.
+    #[error("there is no way to come by keys: give static_jwks, or an issuer or jwks_uri with the feature \"http\"")]
+    NoKeys,
+    /// The fixed keys are of no use.
+    #[error("the given keys are not usable: {0}")]
+    StaticJwks(JwksError),
+    /// The keys' address is not one to fetch from.
+    #[error("jwks_uri is not usable: {0}")]
+    JwksUri(&'static str),
+    /// Keys are to be fetched, but `build` was called outside a tokio runtime.
+    #[error("keys are fetched by a tokio task, and there is no tokio runtime here")]
+    NoRuntime,
+    /// The HTTP client could not be set up, for instance because the machine has no root certificates.
+    #[error("the HTTP client could not be set up: {0}")]
+    HttpClient(String),
+    /// The crate was compiled without any cryptographic backend.
+    #[error("no cryptographic backend: switch on the feature \"aws-lc-rs\"")]
+    NoBackend,
+}

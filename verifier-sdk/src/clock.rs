@@ -1,0 +1,85 @@
+//! Time as a value. The verifier reads the time only from the [`Clock`] that its builder was handed, so that a test can own it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// Where a verifier takes its time from.
+pub trait Clock: Send + Sync + 'static {
+    /// The wall clock in milliseconds since the Unix epoch; tokens are judged by it. It may jump.
+    fn unix_millis(&self) -> i64;
+
+    /// Time since some fixed point in this process; it never goes back. Keys age by it.
+    fn monotonic(&self) -> Duration;
+}
+
+/// The machine's clock.
+#[derive(Debug, Clone, Copy)]
+pub struct SystemClock {
+    started: Instant,
+}
+
+impl SystemClock {
+    /// The machine's clock; its monotonic time begins here.
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
+    pub fn new() -> Self {
+        Self { started: Instant::now() }
+    }
+}
+
+impl Default for SystemClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
+    fn unix_millis(&self) -> i64 {
+        let millis = |span: Duration| i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
+        match SystemTime::now().duration_since(UNIX_EPOCH) {
+            Ok(since) => millis(since),
+            Err(before) => -millis(before.duration()),
+        }
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.started.elapsed()
+    }
+}
+
+/// A clock for tests: it stands still until it is told to move. Clones share their time.
+#[derive(Debug, Clone)]
+pub struct ManualClock {
+    unix: Arc<AtomicI64>,
+    monotonic: Arc<AtomicI64>,
+}
+
+impl ManualClock {
+    /// A clock that shows so many seconds since the Unix epoch.
+    pub fn at(unix_seconds: i64) -> Self {
+        Self { unix: Arc::new(AtomicI64::new(unix_seconds.saturating_mul(1000))), monotonic: Arc::default() }
+    }
+
+    /// Moves the wall clock and the monotonic clock on together.
+    pub fn advance(&self, span: Duration) {
+        let millis = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
+        self.unix.fetch_add(millis, Ordering::SeqCst);
+        self.monotonic.fetch_add(millis, Ordering::SeqCst);
+    }
+
+    /// Sets the wall clock alone, forward or back, as an administrator's hand or a bad NTP server would.
+    pub fn set(&self, unix_seconds: i64) {
+        self.unix.store(unix_seconds.saturating_mul(1000), Ordering::SeqCst);
+    }
+}
+
+impl Clock for ManualClock {
+    fn unix_millis(&self) -> i64 {
+        self.unix.load(Ordering::SeqCst)
+    }
+
+    fn monotonic(&self) -> Duration {
+        Duration::from_millis(u64::try_from(self.monotonic.load(Ordering::SeqCst)).unwrap_or(0))
+    }
+}

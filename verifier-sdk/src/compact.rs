@@ -1,0 +1,127 @@
+//! The compact serialization of a JWS (RFC 7515, section 7.1), taken apart. Size is tested before anything else, so that the
+//! cost of hostile input is bounded by the limits here and not by its sender.
+
+use crate::base64url;
+use crate::error::{Reason, VerifyError};
+
+/// Longer tokens are refused unread.
+pub(crate) const MAX_TOKEN_LEN: usize = 8 * 1024;
+
+/// Longer headers, counted in base64url characters, are refused undecoded.
+pub(crate) const MAX_HEADER_LEN: usize = 1024;
+
+/// A token taken apart and decoded; nothing in it has been verified.
+#[derive(Debug)]
+pub(crate) struct UnverifiedToken<'t> {
+    pub(crate) header: Vec<u8>,
+    pub(crate) payload: Vec<u8>,
+    pub(crate) signing_input: &'t [u8],
+    pub(crate) signature: Vec<u8>,
+}
+
+impl<'t> UnverifiedToken<'t> {
+    pub(crate) fn parse(token: &'t str) -> Result<Self, VerifyError> {
+        if token.len() > MAX_TOKEN_LEN {
+            return Err(VerifyError::about(Reason::TooLarge, "token"));
+        }
+        let (header, payload, signature) = three_parts(token)?;
+        if header.len() > MAX_HEADER_LEN {
+            return Err(VerifyError::about(Reason::TooLarge, "header"));
+        }
+        let signed_len = header.len() + 1 + payload.len();
+        Ok(Self {
+            header: decode(header, "header")?,
+            payload: decode(payload, "payload")?,
+            signing_input: token.as_bytes().get(..signed_len).unwrap_or_default(),
+            signature: decode(signature, "signature")?,
+        })
+    }
+}
+
+fn decode(part: &str, name: &'static str) -> Result<Vec<u8>, VerifyError> {
+    base64url::decode(part).ok_or_else(|| VerifyError::about(Reason::BadBase64, name))
+}
+
+fn three_parts(token: &str) -> Result<(&str, &str, &str), VerifyError> {
+    let mut parts = token.splitn(6, '.');
+    match [(); 6].map(|()| parts.next()) {
+        [Some(header), Some(payload), Some(signature), None, ..]
+            if !header.is_empty() && !payload.is_empty() && !signature.is_empty() =>
+        {
+            Ok((header, payload, signature))
+        }
+        [_, _, _, _, Some(_), None] => Err(VerifyError::new(Reason::Encrypted)),
+        _ => Err(VerifyError::new(Reason::NotCompact)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reason(token: &str) -> Option<Reason> {
+        UnverifiedToken::parse(token).err().map(|error| error.reason())
+    }
+
+    #[test]
+    fn three_parts_come_apart_and_the_signing_input_is_the_first_two() {
+        let token = UnverifiedToken::parse("e30.e30.AQ").unwrap();
+        assert_eq!(
+            (token.header.as_slice(), token.payload.as_slice(), token.signature.as_slice()),
+            (&b"{}"[..], &b"{}"[..], &[1][..])
+        );
+        assert_eq!(token.signing_input, b"e30.e30");
+    }
+
+    #[test]
+    fn v40_v41_any_other_number_of_parts_or_an_empty_one_is_refused() {
+        for token in ["", ".", "..", "e30", "e30.e30", "e30.e30.", ".e30.e30", "e30..e30", "e30.e30.e30.", "e30.e30.e30.e30"] {
+            assert_eq!(reason(token), Some(Reason::NotCompact), "{token}");
+        }
+        assert_eq!(reason(&".".repeat(8_000)), Some(Reason::NotCompact));
+        assert_eq!(reason("e30.e30.e30.e30.e30"), Some(Reason::Encrypted));
+        assert_eq!(reason("e30.e30.e30.e30.e30.e30"), Some(Reason::NotCompact));
+    }
+
+    #[test]
+    fn v42_to_v49_base64url_is_read_strictly_in_every_part() {
+        for bad in [
+            "QQ==",
+            "QQ=",
+            "QR",
+            "QUF",
+            "Q",
+            "QUFBQ",
+            "+_8",
+            "/_8",
+            "QU FB",
+            " QUFB",
+            "QUFB ",
+            "QU\tFB",
+            "QU\nFB",
+            "QU\rFB",
+            "QU\0FB",
+            "QUFB?",
+            "QUFB#",
+            "QU\u{2028}FB",
+            "QUF\u{e9}",
+            "%51UFB",
+            "\"QUFB\"",
+            "Bearer QUFB",
+        ] {
+            for token in [format!("{bad}.QUFB.QUFB"), format!("QUFB.{bad}.QUFB"), format!("QUFB.QUFB.{bad}")] {
+                assert_eq!(reason(&token), Some(Reason::BadBase64), "{token:?}");
+            }
+        }
+        assert_eq!(reason("QUFB.QUFB.QQ"), None);
+    }
+
+    #[test]
+    fn v48_length_is_tested_first() {
+        let long = |len: usize| format!("e30.{}.QUFB", "A".repeat(len - 9));
+        assert_eq!(reason(&long(MAX_TOKEN_LEN - 1)), None);
+        assert_eq!(reason(&long(MAX_TOKEN_LEN + 1)), Some(Reason::TooLarge));
+        assert_eq!(reason(&"\u{2028}.".repeat(1 << 20)), Some(Reason::TooLarge));
+        assert_eq!(reason(&format!("{}.e30.QUFB", "A".repeat(MAX_HEADER_LEN + 4))), Some(Reason::TooLarge));
+    }
+}

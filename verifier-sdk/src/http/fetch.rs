@@ -1,0 +1,232 @@
+//! One attempt to get the issuer's key set: discovery where needed, then the set. Whatever answers is taken for hostile:
+//! bounded in size and time, never followed elsewhere, and its discovery document must speak for the configured issuer.
+
+use std::time::Duration;
+
+use reqwest::header::{CACHE_CONTROL, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH, RETRY_AFTER};
+use reqwest::{Client, StatusCode, Url};
+
+use crate::builder::{BuildError, KeySource};
+use crate::json::{Value, parse_object};
+use crate::keys::jwks::{JwksError, KeySet, MAX_JWKS_LEN};
+
+const CONNECT_WITHIN: Duration = Duration::from_secs(2);
+const DONE_WITHIN: Duration = Duration::from_secs(5);
+const DISCOVER_EVERY: Duration = Duration::from_secs(60 * 60);
+const MAX_ETAG_LEN: usize = 256;
+
+/// What an attempt brought.
+#[derive(Debug)]
+pub(super) enum Fetched {
+    Keys { set: KeySet, max_age: Option<Duration> },
+    NotModified { max_age: Option<Duration> },
+}
+
+/// Fetches one issuer's keys.
+#[derive(Debug)]
+pub(super) struct Fetcher {
+    client: Client,
+    place: Place,
+    etag: Option<HeaderValue>,
+}
+
+/// Where the keys are.
+#[derive(Debug)]
+enum Place {
+    Known(Url),
+    Announced { issuer: String, by: Url, found: Option<(Url, Duration)> },
+}
+
+impl Fetcher {
+    pub(super) fn new(issuer: Option<&str>, source: KeySource) -> Result<Self, BuildError> {
+        let not_a_url = "it is not a URL";
+        let (place, first) = match (source, issuer) {
+            (KeySource::Address(uri), _) => {
+                let url = Url::parse(&uri).map_err(|_| BuildError::JwksUri(not_a_url))?;
+                (Place::Known(url.clone()), url)
+            }
+            (KeySource::Discovery, Some(issuer)) => {
+                let document = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
+                let by = Url::parse(&document).map_err(|_| BuildError::Issuer(not_a_url))?;
+                (Place::Announced { issuer: issuer.to_owned(), by: by.clone(), found: None }, by)
+            }
+            _ => return Err(BuildError::NoKeys),
+        };
+        let mut client = Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(CONNECT_WITHIN)
+            .timeout(DONE_WITHIN)
+            .user_agent(concat!("passant-verifier/", env!("CARGO_PKG_VERSION")))
+            .https_only(first.scheme() == "https");
+        if first.scheme() == "http" {
+            client = client.tls_certs_only([]);
+        }
+        let client = client.build().map_err(|error| BuildError::HttpClient(error.to_string()))?;
+        Ok(Self { client, place, etag: None })
+    }
+
+    /// One attempt. `conditional`: whether keys are held that a 304 could confirm.
+    pub(super) async fn fetch(&mut self, now: Duration, conditional: bool) -> Result<Fetched, FetchError> {
+        let attempt = async {
+            let address = self.locate(now).await?;
+            self.key_set(address, conditional).await
+        };
+        let outcome = tokio::time::timeout(DONE_WITHIN, attempt).await.unwrap_or(Err(FetchError::TimedOut));
+        if outcome.is_err()
+            && let Place::Announced { found, .. } = &mut self.place
+        {
+            *found = None;
+        }
+        outcome
+    }
+
+    async fn locate(&mut self, now: Duration) -> Result<Url, FetchError> {
+        let Self { client, place, etag } = self;
+        match place {
+            Place::Known(url) => Ok(url.clone()),
+            Place::Announced { found: Some((url, at)), .. } if now.saturating_sub(*at) < DISCOVER_EVERY => Ok(url.clone()),
+            Place::Announced { issuer, by, found } => {
+                let document = read(client.get(by.clone()).send().await?).await?;
+                let url = announced_address(&document, issuer, by)?;
+                if found.as_ref().is_none_or(|(known, _)| *known != url) {
+                    *etag = None;
+                }
+                *found = Some((url.clone(), now));
+                Ok(url)
+            }
+        }
+    }
+
+    async fn key_set(&mut self, address: Url, conditional: bool) -> Result<Fetched, FetchError> {
+        let mut request = self.client.get(address).header(CACHE_CONTROL, "no-cache");
+        if let Some(etag) = self.etag.as_ref().filter(|_| conditional) {
+            request = request.header(IF_NONE_MATCH, etag);
+        }
+        let response = request.send().await?;
+        let max_age = max_age(response.headers());
+        if response.status() == StatusCode::NOT_MODIFIED && conditional && self.etag.is_some() {
+            return Ok(Fetched::NotModified { max_age });
+        }
+        let etag = response.headers().get(ETAG).filter(|etag| etag.len() <= MAX_ETAG_LEN).cloned();
+        let set = KeySet::parse(&read(response).await?)?;
+        self.etag = etag;
+        Ok(Fetched::Keys { set, max_age })
+    }
+}
+
+/// Why an attempt failed. Nothing in its text comes from the peer but a status.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum FetchError {
+    #[error("it took longer than 5 s")]
+    TimedOut,
+    #[error("the request failed: {0}")]
+    Request(&'static str),
+    #[error("the answer has status {0}")]
+    Status(u16, Option<Duration>),
+    #[error("the answer is larger than 256 KiB")]
+    TooLarge,
+    #[error("the discovery document is not a JSON object with issuer and jwks_uri")]
+    BadDiscovery,
+    #[error("the discovery document is of another issuer")]
+    OtherIssuer,
+    #[error("the discovery document names a jwks_uri of another origin")]
+    OtherOrigin,
+    #[error("{0}")]
+    BadKeys(#[from] JwksError),
+}
+
+impl FetchError {
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        if let Self::Status(_, retry_after) = self { *retry_after } else { None }
+    }
+}
+
+impl From<reqwest::Error> for FetchError {
+    fn from(error: reqwest::Error) -> Self {
+        match error {
+            e if e.is_timeout() => Self::TimedOut,
+            e if e.is_connect() => Self::Request("no connection"),
+            e if e.is_body() || e.is_decode() => Self::Request("the answer broke off"),
+            _ => Self::Request("the answer is not HTTP"),
+        }
+    }
+}
+
+/// Reads a successful answer's body, and no more of it than is allowed.
+async fn read(mut response: reqwest::Response) -> Result<Vec<u8>, FetchError> {
+    if response.status() != StatusCode::OK {
+        let seconds = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+        return Err(FetchError::Status(response.status().as_u16(), seconds.map(Duration::from_secs)));
+    }
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        if body.len() + chunk.len() > MAX_JWKS_LEN {
+            return Err(FetchError::TooLarge);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// OpenID Connect Discovery 1.0, section 4.3: the document must name the very issuer that was asked.
+fn announced_address(document: &[u8], issuer: &str, asked: &Url) -> Result<Url, FetchError> {
+    let document = parse_object(document).map_err(|_| FetchError::BadDiscovery)?;
+    let text = |member| document.get(member).and_then(Value::as_str).ok_or(FetchError::BadDiscovery);
+    if text("issuer")? != issuer {
+        return Err(FetchError::OtherIssuer);
+    }
+    let url = Url::parse(text("jwks_uri")?).map_err(|_| FetchError::BadDiscovery)?;
+    if url.origin() == asked.origin() { Ok(url) } else { Err(FetchError::OtherOrigin) }
+}
+
+fn max_age(headers: &HeaderMap) -> Option<Duration> {
+    let directives = headers.get_all(CACHE_CONTROL).into_iter().filter_map(|value| value.to_str().ok());
+    let mut directives = directives.flat_map(|value| value.split(',')).map(str::trim);
+    directives.find_map(|directive| {
+        let (name, seconds) = directive.split_once('=')?;
+        let seconds = seconds.trim_matches('"').parse().ok()?;
+        name.eq_ignore_ascii_case("max-age").then(|| Duration::from_secs(seconds))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn v89_discovery_speaks_for_the_configured_issuer_and_its_own_origin() {
+        let issuer = "https://id.example.com";
+        let asked = Url::parse("https://id.example.com/.well-known/openid-configuration").unwrap();
+        let judge = |issuer_member: &str, jwks_uri: &str| {
+            let document = format!(r#"{{"issuer":"{issuer_member}","jwks_uri":"{jwks_uri}"}}"#);
+            announced_address(document.as_bytes(), issuer, &asked).map_err(|error| error.to_string())
+        };
+        assert_eq!(judge(issuer, "https://id.example.com:443/jwks").unwrap().path(), "/jwks");
+        for other in ["https://id.example.com/", "http://id.example.com", "https://ID.example.com", "https://evil.example"] {
+            assert_eq!(judge(other, "https://id.example.com/jwks"), Err(FetchError::OtherIssuer.to_string()), "{other}");
+        }
+        for other in
+            ["https://evil.example/jwks", "http://id.example.com/jwks", "https://id.example.com:444/", "file:///etc/passwd"]
+        {
+            assert_eq!(judge(issuer, other), Err(FetchError::OtherOrigin.to_string()), "{other}");
+        }
+        for other in ["/jwks", ""] {
+            assert_eq!(judge(issuer, other), Err(FetchError::BadDiscovery.to_string()), "{other}");
+        }
+    }
+
+    #[test]
+    fn max_age_is_found_among_other_directives() {
+        for (value, seconds) in [
+            ("public, max-age=600", Some(600)),
+            ("MAX-AGE=\"7\"", Some(7)),
+            ("s-maxage=9", None),
+            ("max-age=-1", None),
+            ("no-store", None),
+            ("", None),
+        ] {
+            let headers = HeaderMap::from_iter([(CACHE_CONTROL, HeaderValue::from_str(value).unwrap())]);
+            assert_eq!(max_age(&headers), seconds.map(Duration::from_secs), "{value}");
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! A published key set (RFC 7517), filtered: tolerant of what it does not understand, strict with what it does. A key that
+//! cannot be used, or must not be, is left out and named; the others stay usable.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use crate::base64url;
+use crate::escape::escaped;
+use crate::header::{ALGORITHM, is_kid};
+use crate::json::{Object, Value, parse_object};
+use crate::keys::rsa;
+use crate::signature::{PublicKey, rs256_key};
+
+/// Larger documents are refused.
+pub(crate) const MAX_JWKS_LEN: usize = 256 * 1024;
+
+const MAX_KEYS: usize = 64;
+
+/// The usable keys of one issuer by their `kid`; never empty.
+#[derive(Debug)]
+pub(crate) struct KeySet {
+    keys: HashMap<Box<str>, Box<dyn PublicKey>>,
+    skipped: Vec<SkippedKey>,
+}
+
+impl KeySet {
+    pub(crate) fn parse(document: &[u8]) -> Result<Self, JwksError> {
+        if document.len() > MAX_JWKS_LEN {
+            return Err(JwksError::TooLarge);
+        }
+        let document = parse_object(document).map_err(|_| JwksError::NotAKeySet)?;
+        let Some(Value::Array(entries)) = document.get("keys") else {
+            return Err(JwksError::NotAKeySet);
+        };
+        if entries.len() > MAX_KEYS {
+            return Err(JwksError::TooManyKeys);
+        }
+        let mut uses_of_kid: HashMap<&str, usize> = HashMap::new();
+        for kid in entries.iter().filter_map(rsa_kid) {
+            *uses_of_kid.entry(kid).or_default() += 1;
+        }
+        let mut set = Self { keys: HashMap::new(), skipped: Vec::new() };
+        for entry in entries {
+            match usable(entry, &uses_of_kid) {
+                Ok((kid, key)) => {
+                    set.keys.insert(kid.into(), key);
+                }
+                Err(reason) => set.skipped.push(SkippedKey { kid: rsa_kid(entry).map(escaped), reason }),
+            }
+        }
+        if set.keys.is_empty() { Err(JwksError::NoUsableKey) } else { Ok(set) }
+    }
+
+    pub(crate) fn get(&self, kid: &str) -> Option<&dyn PublicKey> {
+        self.keys.get(kid).map(AsRef::as_ref)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    pub(crate) fn skipped(&self) -> &[SkippedKey] {
+        &self.skipped
+    }
+}
+
+/// A key of the published set that is not used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SkippedKey {
+    /// Its `kid`, escaped and cut, where it is an RSA key that has one.
+    pub kid: Option<String>,
+    /// Why it is not used.
+    pub reason: SkipReason,
+}
+
+/// Why a published key is not used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SkipReason {
+    /// Not an RSA key.
+    OtherType,
+    /// A symmetric key: a secret that must never be published.
+    Symmetric,
+    /// A private key: a secret that must never be published.
+    Private,
+    /// `kid` is missing or odd.
+    NoKid,
+    /// Another key has the same `kid`.
+    DuplicateKid,
+    /// `use` or `key_ops` is not for verifying signatures.
+    OtherUse,
+    /// `alg` is not RS256.
+    OtherAlgorithm,
+    /// The modulus is too short, too long, even or has a small factor.
+    WeakModulus,
+    /// The exponent is not 65537.
+    WeakExponent,
+    /// Something about the key is not as RFC 7517 and RFC 7518 have it.
+    Malformed,
+}
+
+impl SkipReason {
+    /// Whether the issuer has published a secret, which is worth waking somebody.
+    pub fn is_leak(self) -> bool {
+        matches!(self, Self::Private | Self::Symmetric)
+    }
+}
+
+impl fmt::Display for SkipReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::OtherType => "it is not an RSA key",
+            Self::Symmetric => "it is a symmetric key, a secret that must not be published",
+            Self::Private => "it is a private key, a secret that must not be published",
+            Self::NoKid => "its kid is missing or odd",
+            Self::DuplicateKid => "another key has the same kid",
+            Self::OtherUse => "it is not meant for verifying signatures",
+            Self::OtherAlgorithm => "it is for another algorithm than RS256",
+            Self::WeakModulus => "its modulus is weak",
+            Self::WeakExponent => "its exponent is not 65537",
+            Self::Malformed => "it is malformed",
+        })
+    }
+}
+
+/// Why a whole document is not a usable key set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum JwksError {
+    /// The document is larger than 256 KiB.
+    #[error("the key set is larger than 256 KiB")]
+    TooLarge,
+    /// The document is not a JSON object with an array `keys`, or names a member twice.
+    #[error("the document is not a JWK set")]
+    NotAKeySet,
+    /// There are more than 64 keys.
+    #[error("the key set has more than 64 keys")]
+    TooManyKeys,
+    /// No key of the set can be used.
+    #[error("the key set has no usable key")]
+    NoUsableKey,
+}
+
+const PRIVATE_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
+
+fn usable<'k>(entry: &'k Value<'_>, uses_of_kid: &HashMap<&str, usize>) -> Result<(&'k str, Box<dyn PublicKey>), SkipReason> {
+    let Value::Object(jwk) = entry else {
+        return Err(SkipReason::Malformed);
+    };
+    match text(jwk, "kty")? {
+        Some("RSA") => {}
+        Some("oct") => return Err(SkipReason::Symmetric),
+        Some(_) => return Err(SkipReason::OtherType),
+        None => return Err(SkipReason::Malformed),
+    }
+    if PRIVATE_MEMBERS.iter().any(|member| jwk.get(member).is_some()) {
+        return Err(SkipReason::Private);
+    }
+    let kid = text(jwk, "kid")?.filter(|kid| is_kid(kid)).ok_or(SkipReason::NoKid)?;
+    if uses_of_kid.get(kid).is_some_and(|uses| *uses > 1) {
+        return Err(SkipReason::DuplicateKid);
+    }
+    if text(jwk, "use")?.is_some_and(|purpose| purpose != "sig") || !may_verify(jwk)? {
+        return Err(SkipReason::OtherUse);
+    }
+    if text(jwk, "alg")?.is_some_and(|alg| alg != ALGORITHM) {
+        return Err(SkipReason::OtherAlgorithm);
+    }
+    let number = |name| text(jwk, name)?.and_then(base64url::decode).ok_or(SkipReason::Malformed);
+    let (modulus, exponent) = (number("n")?, number("e")?);
+    rsa::check(&modulus, &exponent)?;
+    Ok((kid, rs256_key(&modulus, &exponent).ok_or(SkipReason::Malformed)?))
+}
+
+fn may_verify(jwk: &Object<'_>) -> Result<bool, SkipReason> {
+    match jwk.get("key_ops") {
+        None => Ok(true),
+        Some(Value::Array(operations)) => Ok(operations.iter().any(|operation| operation.as_str() == Some("verify"))),
+        Some(_) => Err(SkipReason::Malformed),
+    }
+}
+
+fn text<'k>(jwk: &'k Object<'_>, member: &str) -> Result<Option<&'k str>, SkipReason> {
+    jwk.get(member).map(|value| value.as_str().ok_or(SkipReason::Malformed)).transpose()
+}
+
+fn rsa_kid<'k>(entry: &'k Value<'_>) -> Option<&'k str> {
+    let Value::Object(jwk) = entry else { return None };
+    let is_rsa = jwk.get("kty").and_then(Value::as_str) == Some("RSA");
+    jwk.get("kid").and_then(Value::as_str).filter(|_| is_rsa)
+}

@@ -1,0 +1,150 @@
+//! The issuer's keys as every verification sees them: a snapshot behind an atomic pointer. Whoever fetches keys publishes a
+//! new snapshot; nothing ever takes one away, it only grows old.
+
+pub(crate) mod jwks;
+mod rsa;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::{ArcSwapOption, Guard};
+
+use crate::error::{Reason, VerifyError};
+use jwks::{KeySet, SkippedKey};
+
+/// The three ages of keys, and the time before there are any.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum KeyState {
+    /// No keys have arrived yet; every request is answered 503.
+    Missing,
+    /// The keys are as new as the issuer asked for.
+    Fresh,
+    /// The keys should have been refreshed, but still count: the issuer may be down.
+    Stale,
+    /// The keys have gone without refresh for longer than `max_stale`; every request is answered 503.
+    Dead,
+}
+
+/// How a verifier is doing, for readiness probes and metrics.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Health {
+    /// The age of the keys.
+    pub keys: KeyState,
+    /// How many keys can be used.
+    pub usable_keys: usize,
+    /// The keys of the published set that are not used, and why.
+    pub skipped_keys: Vec<SkippedKey>,
+    /// How long ago the issuer last confirmed the keys; `None` for fixed keys, or before there are any.
+    pub age: Option<Duration>,
+    /// Why the last refresh failed; `None` after one that succeeded.
+    pub last_failure: Option<String>,
+}
+
+/// A key set and how long it counts.
+#[derive(Debug)]
+pub(crate) struct Snapshot {
+    set: Arc<KeySet>,
+    validity: Validity,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Validity {
+    Forever,
+    Since { confirmed_at: Duration, fresh_for: Duration },
+}
+
+#[cfg_attr(not(feature = "http"), expect(dead_code, reason = "only what fetches keys publishes them"))]
+impl Snapshot {
+    pub(crate) fn set(&self) -> &Arc<KeySet> {
+        &self.set
+    }
+}
+
+/// Where the current snapshot hangs. All times are those of [`Clock::monotonic`](crate::Clock::monotonic).
+#[derive(Debug)]
+pub(crate) struct KeyCell {
+    current: ArcSwapOption<Snapshot>,
+    last_failure: ArcSwapOption<String>,
+    max_stale: Duration,
+}
+
+impl KeyCell {
+    pub(crate) fn empty(max_stale: Duration) -> Self {
+        Self { current: ArcSwapOption::empty(), last_failure: ArcSwapOption::empty(), max_stale }
+    }
+
+    pub(crate) fn fixed(set: KeySet) -> Self {
+        let cell = Self::empty(Duration::MAX);
+        cell.current.store(Some(Arc::new(Snapshot { set: Arc::new(set), validity: Validity::Forever })));
+        cell
+    }
+
+    /// The keys to verify with at `now`.
+    pub(crate) fn usable(&self, now: Duration) -> Result<UsableKeys, VerifyError> {
+        let snapshot = self.current.load();
+        match self.state_of(snapshot.as_deref(), now) {
+            KeyState::Fresh | KeyState::Stale => Ok(UsableKeys(snapshot)),
+            KeyState::Missing => Err(VerifyError::new(Reason::KeysMissing)),
+            KeyState::Dead => Err(VerifyError::new(Reason::KeysTooOld)),
+        }
+    }
+
+    pub(crate) fn state(&self, now: Duration) -> KeyState {
+        self.state_of(self.current.load().as_deref(), now)
+    }
+
+    pub(crate) fn health(&self, now: Duration) -> Health {
+        let snapshot = self.current.load();
+        let snapshot = snapshot.as_deref();
+        Health {
+            keys: self.state_of(snapshot, now),
+            usable_keys: snapshot.map_or(0, |snapshot| snapshot.set.len()),
+            skipped_keys: snapshot.map_or_else(Vec::new, |snapshot| snapshot.set.skipped().to_vec()),
+            age: snapshot.and_then(|snapshot| match snapshot.validity {
+                Validity::Forever => None,
+                Validity::Since { confirmed_at, .. } => Some(now.saturating_sub(confirmed_at)),
+            }),
+            last_failure: self.last_failure.load().as_deref().cloned(),
+        }
+    }
+
+    fn state_of(&self, snapshot: Option<&Snapshot>, now: Duration) -> KeyState {
+        match snapshot.map(|snapshot| snapshot.validity) {
+            None => KeyState::Missing,
+            Some(Validity::Forever) => KeyState::Fresh,
+            Some(Validity::Since { confirmed_at, fresh_for }) => match now.saturating_sub(confirmed_at) {
+                age if age > self.max_stale => KeyState::Dead,
+                age if age > fresh_for => KeyState::Stale,
+                _ => KeyState::Fresh,
+            },
+        }
+    }
+}
+
+#[cfg_attr(not(feature = "http"), expect(dead_code, reason = "only what fetches keys publishes them"))]
+impl KeyCell {
+    pub(crate) fn current(&self) -> Option<Arc<Snapshot>> {
+        self.current.load_full()
+    }
+
+    /// Publishes keys that the issuer confirmed at `confirmed_at`.
+    pub(crate) fn publish(&self, set: Arc<KeySet>, confirmed_at: Duration, fresh_for: Duration) {
+        self.current.store(Some(Arc::new(Snapshot { set, validity: Validity::Since { confirmed_at, fresh_for } })));
+        self.last_failure.store(None);
+    }
+
+    /// Notes a failure; the keys stay as they are.
+    pub(crate) fn note_failure(&self, why: String) {
+        self.last_failure.store(Some(Arc::new(why)));
+    }
+}
+
+/// Keys that were young enough when they were asked for.
+pub(crate) struct UsableKeys(Guard<Option<Arc<Snapshot>>>);
+
+impl UsableKeys {
+    pub(crate) fn get(&self, kid: &str) -> Option<&dyn crate::signature::PublicKey> {
+        self.0.as_ref()?.set.get(kid)
+    }
+}

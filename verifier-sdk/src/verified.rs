@@ -1,0 +1,145 @@
+//! The proof that a token was verified. Only [`Verifier::verify`](crate::Verifier::verify) makes one, so whatever asks for a
+//! [`Verified`] cannot be reached with a token that was not checked.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+
+use crate::claims::Claims;
+use crate::error::{Reason, VerifyError};
+
+/// An access token that passed every check. Cheap to clone.
+#[derive(Clone)]
+pub struct Verified {
+    facts: Arc<Facts>,
+}
+
+struct Facts {
+    claims: Claims,
+    key_id: String,
+    payload: Vec<u8>,
+}
+
+impl Verified {
+    /// `sub`: the user, or the client where no user takes part.
+    pub fn subject(&self) -> &str {
+        &self.claims_ref().subject
+    }
+
+    /// `client_id`: the application that the token was issued to.
+    pub fn client_id(&self) -> &str {
+        &self.claims_ref().client_id
+    }
+
+    /// `iss`: who issued the token.
+    pub fn issuer(&self) -> &str {
+        &self.claims_ref().issuer
+    }
+
+    /// `aud`: every service that the token is meant for; one of them is this one.
+    pub fn audience(&self) -> &[String] {
+        &self.claims_ref().audience
+    }
+
+    /// The values of `scope`, in the token's order; none where the claim is absent.
+    pub fn scopes(&self) -> impl Iterator<Item = &str> {
+        self.claims_ref().scope.split(' ').filter(|scope| !scope.is_empty())
+    }
+
+    /// Whether `scope` holds exactly this value.
+    pub fn has_scope(&self, scope: &str) -> bool {
+        self.scopes().any(|granted| granted == scope)
+    }
+
+    /// Demands a scope.
+    ///
+    /// # Errors
+    /// [`Reason::InsufficientScope`], whose challenge names the scope.
+    pub fn require_scope(&self, scope: &str) -> Result<(), VerifyError> {
+        if self.has_scope(scope) { Ok(()) } else { Err(VerifyError::lacks_scope(scope)) }
+    }
+
+    /// `jti`: the token's own id.
+    pub fn jti(&self) -> &str {
+        &self.claims_ref().jti
+    }
+
+    /// `sid`: the browser session that the token belongs to, where it belongs to one.
+    pub fn sid(&self) -> Option<&str> {
+        self.claims_ref().sid.as_deref()
+    }
+
+    /// `gid`: the grant that the token descends from, where a user granted it.
+    pub fn gid(&self) -> Option<&str> {
+        self.claims_ref().gid.as_deref()
+    }
+
+    /// `born`: the issuer's tick at which the token's authority began. Not a time.
+    pub fn born(&self) -> Option<u64> {
+        self.claims_ref().born
+    }
+
+    /// `iat`, in seconds since the Unix epoch.
+    pub fn issued_at(&self) -> i64 {
+        self.claims_ref().issued_at
+    }
+
+    /// `exp`, in seconds since the Unix epoch.
+    pub fn expires_at(&self) -> i64 {
+        self.claims_ref().expires_at
+    }
+
+    /// `auth_time`: when the user last proved who they are, in seconds since the Unix epoch.
+    pub fn auth_time(&self) -> Option<i64> {
+        self.claims_ref().auth_time
+    }
+
+    /// `acr`: how the user proved who they are.
+    pub fn acr(&self) -> Option<&str> {
+        self.claims_ref().acr.as_deref()
+    }
+
+    /// The `kid` of the key that the signature was verified with.
+    pub fn key_id(&self) -> &str {
+        &self.facts.key_id
+    }
+
+    /// All claims, read into a type of the service's own.
+    ///
+    /// # Errors
+    /// When the claims do not fit the type.
+    pub fn claims<T: DeserializeOwned>(&self) -> Result<T, ClaimsError> {
+        serde_json::from_slice(&self.facts.payload).map_err(ClaimsError)
+    }
+
+    pub(crate) fn new(claims: Claims, key_id: String, payload: Vec<u8>) -> Self {
+        Self { facts: Arc::new(Facts { claims, key_id, payload }) }
+    }
+
+    fn claims_ref(&self) -> &Claims {
+        &self.facts.claims
+    }
+}
+
+impl fmt::Debug for Verified {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verified")
+            .field("subject", &self.subject())
+            .field("client_id", &self.client_id())
+            .field("jti", &self.jti())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The claims of a verified token do not fit the type that a service asked for.
+#[derive(Debug, thiserror::Error)]
+#[error("the token's claims do not fit the type asked for")]
+pub struct ClaimsError(#[source] serde_json::Error);
+
+impl ClaimsError {
+    /// The reason for which a service that insists on its type may refuse the request.
+    pub fn reason(&self) -> Reason {
+        Reason::ClaimMalformed
+    }
+}

@@ -1,0 +1,93 @@
+//! The layer and the extractor: who gets in, and what the others are told.
+
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Request, StatusCode};
+use axum::{Router, routing::get};
+use passant_verifier::Verified;
+use serde_json::json;
+use tower::ServiceExt as _;
+
+use crate::support::{TestKey, claims, claims_with, fixed};
+
+async fn caller(caller: Verified) -> String {
+    caller.subject().to_owned()
+}
+
+async fn ask(authorization: &[&str]) -> (StatusCode, HeaderMap, String) {
+    let app = Router::new().route("/orders", get(caller)).layer(fixed().0.require_scope("orders:read").require_scope("openid"));
+    answer(app, authorization).await
+}
+
+async fn answer(app: Router, authorization: &[&str]) -> (StatusCode, HeaderMap, String) {
+    let request = authorization.iter().fold(Request::get("/orders"), |request, value| request.header("authorization", *value));
+    let response = app.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+    let (parts, body) = response.into_parts();
+    let body = String::from_utf8(to_bytes(body, 10_000).await.unwrap().to_vec()).unwrap();
+    (parts.status, parts.headers, body)
+}
+
+#[tokio::test]
+async fn a_good_token_reaches_the_handler_as_a_proof() {
+    let (status, _, body) = ask(&[&format!("Bearer {}", TestKey::first().sign(&claims()))]).await;
+    assert_eq!((status, body.as_str()), (StatusCode::OK, "u-1"));
+}
+
+#[tokio::test]
+async fn refusals_carry_the_challenge_of_rfc_6750() {
+    let good = format!("Bearer {}", TestKey::first().sign(&claims()));
+    let expired = format!("Bearer {}", TestKey::first().sign(&claims_with("exp", json!(1))));
+    let narrow = format!("Bearer {}", TestKey::first().sign(&claims_with("scope", json!("openid"))));
+    let cases: [(&[&str], u16, &str); 7] = [
+        (&[], 401, r#"Bearer realm="api""#),
+        (&["Basic YTpi"], 401, r#"Bearer realm="api""#),
+        (&[&expired], 401, r#"Bearer realm="api", error="invalid_token", error_description="The token has expired.""#),
+        (
+            &["Bearer"],
+            401,
+            r#"Bearer realm="api", error="invalid_token", error_description="The token is not three parts joined by dots.""#,
+        ),
+        (
+            &["Bearer a b"],
+            401,
+            r#"Bearer realm="api", error="invalid_token", error_description="The token is not three parts joined by dots.""#,
+        ),
+        (
+            &[&good, &good],
+            400,
+            r#"Bearer realm="api", error="invalid_request", error_description="The request carries more than one Authorization header.""#,
+        ),
+        (
+            &[&narrow],
+            403,
+            r#"Bearer realm="api", error="insufficient_scope", error_description="The token lacks a required scope.", scope="orders:read""#,
+        ),
+    ];
+    for (authorization, status, challenge) in cases {
+        let (told, headers, body) = ask(authorization).await;
+        assert_eq!((told.as_u16(), headers["www-authenticate"].to_str().unwrap()), (status, challenge));
+        assert_eq!(
+            (headers["cache-control"].to_str().unwrap(), headers["content-type"].to_str().unwrap()),
+            ("no-store", "application/json")
+        );
+        assert!(serde_json::from_str::<serde_json::Value>(&body).unwrap()["error"].is_string(), "{body}");
+        assert!(!headers.contains_key("retry-after"));
+    }
+}
+
+#[tokio::test]
+async fn a_handler_without_the_layer_answers_500_and_never_runs() {
+    let app = Router::new().route("/orders", get(caller));
+    let (status, _, body) = answer(app, &[&format!("Bearer {}", TestKey::first().sign(&claims()))]).await;
+    assert_eq!((status, body.as_str()), (StatusCode::INTERNAL_SERVER_ERROR, ""));
+}
+
+#[cfg(feature = "http")]
+#[tokio::test]
+async fn without_keys_the_answer_is_503_with_retry_after_and_no_challenge() {
+    let verifier = crate::support::builder_at("http://127.0.0.1:9").build().unwrap();
+    let app = Router::new().route("/orders", get(caller)).layer(verifier.layer());
+    let token = TestKey::first().sign(&claims_with("iss", json!("http://127.0.0.1:9")));
+    let (status, headers, body) = answer(app, &[&format!("Bearer {token}")]).await;
+    assert_eq!((status, headers["retry-after"].to_str().unwrap()), (StatusCode::SERVICE_UNAVAILABLE, "1"));
+    assert!(!headers.contains_key("www-authenticate") && body.contains("keys_missing"), "{body}");
+}

@@ -1,0 +1,27 @@
+//! The verifier from outside: hostile tokens (V01–V76), hostile key servers (V80–V93), and axum.
+
+#[cfg(feature = "axum")]
+#[cfg(test)]
+mod axum_layer;
+#[cfg(test)]
+mod builder;
+#[cfg(test)]
+mod claims;
+#[cfg(feature = "http")]
+#[cfg(test)]
+mod hostile_servers;
+#[cfg(feature = "http")]
+#[cfg(test)]
+mod key_server;
+#[cfg(test)]
+mod key_sets;
+#[cfg(feature = "http")]
+#[cfg(test)]
+mod outages;
+#[cfg(test)]
+mod support;
+#[cfg(test)]
+mod tokens;
+#[cfg(feature = "http")]
+#[cfg(test)]
+mod unknown_keys;
