@@ -1,6 +1,7 @@
 //! What every handler, job and command is handed: configuration, store, key ring, password gate, clock and the derived secrets,
 //! behind one Arc.
 
+pub mod checkpoint;
 pub mod password_gate;
 pub mod rotation;
 
@@ -17,6 +18,7 @@ use crate::domain::signing_key::{KeyPolicy, KeyPolicyError, KeyTimes};
 use crate::keys::{GenerateKey, KeyError, KeyRing, MasterKey, master};
 use crate::secret::DerivedKey;
 use crate::store::{Db, StoreError, signing_keys};
+use checkpoint::{Checkpoint, Checkpoints};
 use password_gate::{GateSize, PasswordGate};
 use rotation::RotationError;
 
@@ -36,6 +38,7 @@ pub struct App {
     /// Whether the demonstration's page is shown.
     pub demo: bool,
     clock: Arc<dyn Clock>,
+    checkpoints: Arc<dyn Checkpoints>,
     generator: Arc<dyn GenerateKey>,
     csrf_key: DerivedKey,
     refresh_key: DerivedKey,
@@ -72,6 +75,8 @@ pub struct Parts {
     pub generator: Arc<dyn GenerateKey>,
     /// Whether the demonstration's page is shown.
     pub demo: bool,
+    /// Who may hold requests between judgement and deed: [`checkpoint::Unattended`], except in tests.
+    pub checkpoints: Arc<dyn Checkpoints>,
 }
 
 /// Why the issuer cannot start.
@@ -105,7 +110,7 @@ pub enum SignError {
 impl App {
     /// Brings the parts together; makes the first signing key where there is none.
     pub async fn open(config: Config, parts: Parts) -> Result<Arc<Self>, OpenError> {
-        let Parts { db, master, clock, generator, demo } = parts;
+        let Parts { db, master, clock, generator, demo, checkpoints } = parts;
         let rows = {
             let mut reader = db.reader().await?;
             signing_keys::all(&mut reader.conn()).await?
@@ -117,6 +122,7 @@ impl App {
             refresh_key: keys.master().derive(master::REFRESH_SUCCESSORS),
             clock_off: AtomicBool::new(false),
             demo,
+            checkpoints,
             config,
             db,
             keys,
@@ -136,6 +142,11 @@ impl App {
     /// The clock itself, for jobs.
     pub fn clock(&self) -> &Arc<dyn Clock> {
         &self.clock
+    }
+
+    /// Says that a request has come to a checkpoint.
+    pub async fn reached(&self, checkpoint: Checkpoint) {
+        self.checkpoints.reached(checkpoint).await;
     }
 
     /// The key that forms are protected with.

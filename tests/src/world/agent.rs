@@ -144,8 +144,8 @@ impl Agent {
         }
         if let Some(location) = answer.header("location") {
             for (name, value) in form_urlencoded::parse(location.split_once('?').unwrap_or_default().1.as_bytes()) {
-                if matches!(name.as_ref(), "code" | "request") {
-                    self.world.secrets.collect(&name, &value);
+                if matches!(&*name, "code" | "request") {
+                    self.world.secrets.collect(name.into_owned(), value.as_bytes());
                 }
             }
         }

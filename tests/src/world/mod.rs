@@ -3,6 +3,7 @@
 
 mod agent;
 mod flow;
+mod held;
 mod registered;
 
 use std::future::Future;
@@ -20,7 +21,8 @@ use passant::store::Db;
 use passant::store::db::Location;
 
 pub use self::agent::{Agent, Answer};
-pub use self::flow::{Callback, Tokens, VERIFIER, challenge};
+pub use self::flow::{Callback, Tokens, VERIFIER, authorize_path, challenge};
+pub use self::held::{Held, Hold};
 pub use self::registered::{Registered, registration};
 use crate::postgres::{self, Database};
 use crate::secrets::{SecretCollector, dump_postgres, dump_sqlite};
@@ -48,6 +50,8 @@ pub struct World {
     pub clock: ManualClock,
     /// What it gave out.
     pub secrets: Arc<SecretCollector>,
+    /// Holds its requests at checkpoints.
+    pub held: Held,
     router: Router,
     storage: Storage,
 }
@@ -138,8 +142,9 @@ impl World {
         config.scopes.insert("orders:write".parse().expect("a scope"), "Change your orders".to_owned());
         config.resources.insert("https://api.example.com".parse().expect("a resource"), "the orders service".to_owned());
         change(&mut config);
-        let app = replica(config, &storage, &clock).await;
-        Self { router: passant::http::router(&app), app, clock, secrets: Arc::default(), storage }
+        let held = Held::default();
+        let app = replica(config, &storage, &clock, &held).await;
+        Self { router: passant::http::router(&app), app, clock, secrets: Arc::default(), held, storage }
     }
 
     /// Runs a test against an issuer on this engine, then searches its database for what it gave out.
@@ -164,7 +169,7 @@ impl World {
 
     /// A second process on the same database, master key and clock.
     pub async fn replica(&self) -> Arc<App> {
-        replica(self.app.config.clone(), &self.storage, &self.clock).await
+        replica(self.app.config.clone(), &self.storage, &self.clock, &self.held).await
     }
 
     /// The database.
@@ -192,13 +197,14 @@ impl World {
     }
 }
 
-async fn replica(config: Config, storage: &Storage, clock: &ManualClock) -> Arc<App> {
+async fn replica(config: Config, storage: &Storage, clock: &ManualClock, held: &Held) -> Arc<App> {
     let parts = Parts {
         db: storage.open(clock).await,
         master: MasterKey::parse(&"A".repeat(43)).expect("a master key"),
         clock: Arc::new(clock.clone()),
         generator: Arc::new(fixture_keys()),
         demo: false,
+        checkpoints: Arc::new(held.clone()),
     };
     App::open(config, parts).await.expect("the issuer opens")
 }

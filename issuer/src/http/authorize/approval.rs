@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::response::Response;
 
 use crate::app::App;
+use crate::app::checkpoint::Checkpoint;
 use crate::clock::UnixTime;
 use crate::domain::authorization_request::{AuthorizationRequest, RequestError, Step};
 use crate::domain::client::Client;
@@ -97,6 +98,7 @@ async fn write(app: &App, asked: &Asked<'_>, session: &Session, now: UnixTime) -
     if dead.is_some() || found.session_expired {
         return Ok(None);
     }
+    app.reached(Checkpoint::ApprovalJudged).await;
     let code = OpaqueToken::random(code::PREFIX);
     let grant = Grant {
         id: GrantId::random(),

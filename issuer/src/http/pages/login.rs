@@ -10,6 +10,7 @@ use super::error::PageError;
 use super::views::{SignIn, SignInProblem};
 use super::{Policy, Waiting, frame, page};
 use crate::app::App;
+use crate::app::checkpoint::Checkpoint;
 use crate::app::password_gate::GateError;
 use crate::clock::UnixTime;
 use crate::domain::cutoff::revoked;
@@ -70,6 +71,7 @@ pub(crate) async fn post(State(app): State<Arc<App>>, request: Request) -> Resul
         Ok(proved) => proved,
         Err(problem) => return Ok(show(&app, &shown, Some(problem), now)?),
     };
+    app.reached(Checkpoint::PasswordProved).await;
     let before = signed_in::find(&app, &headers, now).await?;
     let cookie = begin_session(&app, &proved, before, &headers, now).await?;
     let next = match &resumed {

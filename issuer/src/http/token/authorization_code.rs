@@ -3,6 +3,7 @@
 use super::mint::{FromGrant, from_grant};
 use super::{TokenRequest, TokenResponse};
 use crate::app::App;
+use crate::app::checkpoint::Checkpoint;
 use crate::domain::authorization_request::requested_resources;
 use crate::domain::client::{Client, GrantType};
 use crate::domain::grant::Asked;
@@ -27,7 +28,9 @@ pub(super) async fn answer(app: &App, request: &TokenRequest) -> Result<TokenRes
         refresh: refresh_token.as_ref().map(|token| new_refresh_token(client, token, request)),
         now: request.now,
     };
-    match codes::redeem(&app.db, redemption).await? {
+    let redeemed = codes::redeem(&app.db, redemption).await?;
+    app.reached(Checkpoint::GrantSpent).await;
+    match redeemed {
         Redeemed::Tokens { grant, nonce } => {
             let mint = FromGrant { client, grant: &grant, asked, nonce, refresh_token, now: request.now };
             from_grant(app, mint)

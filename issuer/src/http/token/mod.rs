@@ -18,6 +18,7 @@ use super::client_authentication::{AuthenticatedClient, authenticate};
 use super::error::OAuthError;
 use super::form::{FormBody, FormError};
 use crate::app::App;
+use crate::app::checkpoint::Checkpoint;
 use crate::clock::UnixTime;
 use crate::domain::client::GrantType;
 use crate::domain::params::{Params, printable};
@@ -75,6 +76,7 @@ pub(super) async fn post(State(app): State<Arc<App>>, request: Request) -> Resul
     }
     let FormBody(params) = FormBody::read(request).await?;
     let client = authenticate(&app, &headers, &params, now).await?;
+    app.reached(Checkpoint::ClientProved).await;
     let request = TokenRequest { client, params, now };
     let grant_type = match request.required("grant_type")? {
         "authorization_code" => GrantType::AuthorizationCode,

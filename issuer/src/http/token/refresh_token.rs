@@ -4,6 +4,7 @@ use super::authorization_code::new_refresh_token;
 use super::mint::{FromGrant, from_grant};
 use super::{TokenRequest, TokenResponse};
 use crate::app::App;
+use crate::app::checkpoint::Checkpoint;
 use crate::domain::authorization_request::{RequestError, requested_resources};
 use crate::domain::grant::{Asked, Excess};
 use crate::domain::refresh::{SuccessorSeed, successor};
@@ -29,7 +30,9 @@ pub(super) async fn answer(app: &App, request: &TokenRequest) -> Result<TokenRes
         retry_window: client.lifetimes.refresh_retry_window.get(),
         now: request.now,
     };
-    let (grant, refresh_token) = match refresh_tokens::rotate(&app.db, rotation).await? {
+    let rotated = refresh_tokens::rotate(&app.db, rotation).await?;
+    app.reached(Checkpoint::GrantSpent).await;
+    let (grant, refresh_token) = match rotated {
         Rotated::Successor(grant) => (grant, fresh),
         Rotated::Again(grant, seed) if seed.key_id == key_id => {
             let again = successor(key, &presented, &seed.salt);

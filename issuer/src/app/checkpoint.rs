@@ -1,0 +1,33 @@
+//! Places between a judgement and what is done with it, at which a test can hold a request while the world changes. In a running
+//! issuer nobody waits there.
+
+use futures_util::future::BoxFuture;
+
+/// Where a request can be held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Checkpoint {
+    /// The password was right; no session has been made.
+    PasswordProved,
+    /// The approval was judged; no grant has been made.
+    ApprovalJudged,
+    /// The client proved who it is; no token has been made for it.
+    ClientProved,
+    /// A code or refresh token was spent; no token has been signed.
+    GrantSpent,
+}
+
+/// Who may hold requests.
+pub trait Checkpoints: Send + Sync {
+    /// Returns when the request may go on.
+    fn reached(&self, checkpoint: Checkpoint) -> BoxFuture<'_, ()>;
+}
+
+/// Nobody holds anything.
+#[derive(Debug, Clone, Copy)]
+pub struct Unattended;
+
+impl Checkpoints for Unattended {
+    fn reached(&self, _: Checkpoint) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
+}
