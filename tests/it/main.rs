@@ -3,4 +3,8 @@
 #[cfg(test)]
 mod harness;
 #[cfg(test)]
+mod races;
+#[cfg(test)]
+mod secrets_at_rest;
+#[cfg(test)]
 mod whole_path;

@@ -137,7 +137,7 @@ impl World {
         let clock = ManualClock::at(BEGINNING);
         let storage = Storage::new(engine).await;
         let mut config = Config::for_issuer(ISSUER.parse::<IssuerUrl>().expect("the issuer is one"));
-        (config.passwords.memory_kib, config.passwords.iterations, config.passwords.permits) = (8, 1, 4);
+        (config.passwords.memory_kib, config.passwords.iterations, config.passwords.permits) = (8, 2, 4);
         config.scopes.insert("orders:read".parse().expect("a scope"), "Read your orders".to_owned());
         config.scopes.insert("orders:write".parse().expect("a scope"), "Change your orders".to_owned());
         config.resources.insert("https://api.example.com".parse().expect("a resource"), "the orders service".to_owned());

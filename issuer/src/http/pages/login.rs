@@ -71,7 +71,6 @@ pub(crate) async fn post(State(app): State<Arc<App>>, request: Request) -> Resul
         Ok(proved) => proved,
         Err(problem) => return Ok(show(&app, &shown, Some(problem), now)?),
     };
-    app.reached(Checkpoint::PasswordProved).await;
     let before = signed_in::find(&app, &headers, now).await?;
     let cookie = begin_session(&app, &proved, before, &headers, now).await?;
     let next = match &resumed {
@@ -157,6 +156,7 @@ async fn prove(app: &App, username: &str, password: &str) -> Result<Result<Prove
     let Some(record) = record.filter(|record| right && revoked(record.evidence.tick, &record.evidence).is_none()) else {
         return Ok(Err(SignInProblem::NoMatch));
     };
+    app.reached(Checkpoint::PasswordProved).await;
     if let Some(verified) = hash.filter(|hash| app.passwords.outgrown(hash)) {
         rehash(app, &record.user, verified, password).await?;
     }
