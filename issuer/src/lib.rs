@@ -4,10 +4,12 @@
 //! `clock, secret` ← `domain, config` ← `keys, store` ← `feed` ← `app` ← `http, jobs` ← `cli` ← `main`.
 
 pub mod app;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod domain;
 pub mod http;
+pub mod jobs;
 pub mod keys;
 pub mod secret;
 pub mod store;

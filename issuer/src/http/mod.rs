@@ -11,6 +11,7 @@ mod jwks;
 mod layers;
 pub mod pages;
 mod redirect;
+pub mod serve;
 mod signed_in;
 mod token;
 mod userinfo;

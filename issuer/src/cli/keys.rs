@@ -1,0 +1,141 @@
+//! `passant keys`: what the signing keys are doing, and the two orders that can be given to them. A running server notices within a
+//! second.
+
+use clap::Subcommand;
+use serde_json::{Value, json};
+
+use super::answer::{Answer, Failure, table};
+use super::open;
+use super::settings::Settings;
+use crate::app::{App, rotation};
+use crate::clock::UnixTime;
+use crate::domain::ids::KeyId;
+use crate::domain::signing_key::SigningKey;
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Show every key with its schedule
+    List,
+    /// Let the next key sign as soon as every verifier can know it
+    Rotate,
+    /// Take a key out of the key set at once and for good; the next one signs from now
+    Revoke {
+        /// The key's id, as `passant keys list` shows it
+        #[arg(allow_hyphen_values = true)]
+        kid: String,
+    },
+}
+
+pub(super) async fn run(settings: &Settings, command: &Command) -> Result<Option<Answer>, Failure> {
+    let app = open::app(settings.load(&[])?, false).await?;
+    let answer = match command {
+        Command::List => Ok(list(&app)),
+        Command::Rotate => rotate(&app).await,
+        Command::Revoke { kid } => revoke(&app, KeyId::new(kid)).await,
+    };
+    app.db.close().await;
+    answer.map(Some)
+}
+
+fn list(app: &App) -> Answer {
+    let now = app.now();
+    let (rows, signing) = (app.keys.rows(), app.keys.signing_kid(now));
+    let line = |key: &SigningKey| {
+        let schedule = &key.schedule;
+        let instants = [schedule.published_from, schedule.signs_from, schedule.signs_until, schedule.published_until];
+        let [a, b, c, d] = instants.map(|at| at.to_string());
+        [key.kid.to_string(), key.epoch.to_string(), state(key, signing.as_ref(), now).to_owned(), a, b, c, d]
+    };
+    let headings = ["KID", "EPOCH", "STATE", "PUBLISHED FROM", "SIGNS FROM", "SIGNS UNTIL", "PUBLISHED UNTIL"];
+    let text = table(headings, &rows.iter().map(line).collect::<Vec<_>>());
+    let keys: Vec<Value> = rows.iter().map(|key| document(key, signing.as_ref(), now)).collect();
+    Answer { document: json!({ "keys": keys }), text }
+}
+
+async fn rotate(app: &App) -> Result<Answer, Failure> {
+    let changed = rotation::rotate_now(app).await?;
+    let now = app.now();
+    let (rows, signing) = (app.keys.rows(), app.keys.signing_kid(now));
+    let next =
+        rows.iter().filter(|key| !key.is_revoked() && key.schedule.signs_from > now).min_by_key(|key| key.schedule.signs_from);
+    let text = match (changed, next) {
+        (true, Some(next)) => {
+            format!("The key {} takes over at {}, when every verifier can know it.", next.kid, next.schedule.signs_from)
+        }
+        (true, None) => format!("The key {} signs now.", shown(signing.as_ref())),
+        (false, Some(next)) => {
+            format!("This is the plan already: the key {} takes over at {}.", next.kid, next.schedule.signs_from)
+        }
+        (false, None) => format!("Nothing has changed: the key {} signs.", shown(signing.as_ref())),
+    };
+    let next = next.map(|key| json!({ "kid": key.kid, "signs_from": key.schedule.signs_from.to_string() }));
+    Ok(Answer { document: json!({ "changed": changed, "signing": signing, "next": next }), text })
+}
+
+async fn revoke(app: &App, kid: KeyId) -> Result<Answer, Failure> {
+    if !rotation::revoke(app, &kid).await? {
+        return Err(Failure::new(format_args!("there is no living key {kid}; `passant keys list` shows them all")));
+    }
+    let signing = app.keys.signing_kid(app.now());
+    let text = format!("The key {kid} is revoked. The key {} signs now.", shown(signing.as_ref()));
+    Ok(Answer { document: json!({ "revoked": kid, "signing": signing }), text })
+}
+
+fn shown(kid: Option<&KeyId>) -> &str {
+    kid.map_or("(none)", KeyId::as_str)
+}
+
+fn document(key: &SigningKey, signing: Option<&KeyId>, now: UnixTime) -> Value {
+    json!({
+        "kid": key.kid,
+        "epoch": key.epoch,
+        "state": state(key, signing, now),
+        "published_from": key.schedule.published_from.to_string(),
+        "signs_from": key.schedule.signs_from.to_string(),
+        "signs_until": key.schedule.signs_until.to_string(),
+        "published_until": key.schedule.published_until.to_string(),
+        "revoked_at": key.revoked_at.map(|at| at.to_string()),
+    })
+}
+
+/// What a key is doing, in one word.
+fn state(key: &SigningKey, signing: Option<&KeyId>, now: UnixTime) -> &'static str {
+    let schedule = &key.schedule;
+    match now {
+        _ if key.is_revoked() => "revoked",
+        _ if signing == Some(&key.kid) => "signing",
+        now if now < schedule.published_from => "planned",
+        now if now >= schedule.published_until => "gone",
+        now if now < schedule.signs_from => "published",
+        _ => "retired",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::signing_key::Schedule;
+
+    #[test]
+    fn the_clock_alone_tells_what_a_key_is_doing() {
+        let at = UnixTime::from_seconds;
+        let mut key = SigningKey {
+            kid: KeyId::new("one"),
+            epoch: 1,
+            schedule: Schedule { published_from: at(10), signs_from: at(20), signs_until: at(30), published_until: at(40) },
+            revoked_at: None,
+            public_jwk: String::new(),
+            sealed_private_key: String::new(),
+            master_key_id: String::new(),
+        };
+        let other = KeyId::new("other");
+        for (second, word) in
+            [(9, "planned"), (10, "published"), (19, "published"), (30, "retired"), (39, "retired"), (40, "gone")]
+        {
+            assert_eq!(state(&key, Some(&other), at(second)), word, "second {second}");
+        }
+        assert_eq!(state(&key, Some(&key.kid), at(50)), "signing", "overdue, but signing");
+        key.revoked_at = Some(at(25));
+        assert_eq!(state(&key, None, at(25)), "revoked");
+    }
+}

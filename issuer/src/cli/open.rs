@@ -1,0 +1,66 @@
+//! From the configuration to an open App: directory, master key, database, keys.
+
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::answer::Failure;
+use crate::app::checkpoint::Unattended;
+use crate::app::{App, OpenError, Parts};
+use crate::clock::{Clock, SystemClock};
+use crate::config::{Config, DatabaseTarget, MasterKeySource};
+use crate::keys::MasterKey;
+use crate::keys::generate::{RsaGenerator, RsaSize};
+use crate::store::Db;
+use crate::store::db::Location;
+
+/// Opens the issuer; makes what is missing of an embedded one.
+pub(super) async fn app(config: Config, demo: bool) -> Result<Arc<App>, Failure> {
+    let location = match &config.database.target {
+        DatabaseTarget::Sqlite(path) => {
+            make_private_directory(&config.data_dir)?;
+            Location::Sqlite(path.clone())
+        }
+        DatabaseTarget::Postgres(url) => {
+            Location::Postgres { url: url.expose().to_owned(), connections: config.database.connections }
+        }
+    };
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let master = master_key(&config).await?;
+    let db = Db::open(&location, Arc::clone(&clock)).await?;
+    let generator = Arc::new(RsaGenerator { size: rsa_size(config.keys.bits) });
+    App::open(config, Parts { db, master, clock, generator, demo, checkpoints: Arc::new(Unattended) }).await.map_err(|error| match error {
+        OpenError::KeyPolicy(_) => Failure::settings(error),
+        OpenError::Store(_) | OpenError::Key(_) | OpenError::Rotation(_) => Failure::new(error),
+    })
+}
+
+fn make_private_directory(path: &Path) -> Result<(), Failure> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.map_err(|fault| Failure::new(format_args!("the data directory {} cannot be made: {fault}", path.display())))
+}
+
+/// A new master key is made for a new embedded database only: one that appeared beside an old database would open nothing, and
+/// would lie where the lost one has to be put back.
+async fn master_key(config: &Config) -> Result<MasterKey, Failure> {
+    let is_new = matches!(&config.database.target, DatabaseTarget::Sqlite(path) if !path.exists());
+    Ok(match &config.master_key {
+        MasterKeySource::File(path) if is_new => MasterKey::load_or_create(path)?,
+        MasterKeySource::File(path) => MasterKey::load(path)?,
+        MasterKeySource::Variable { name, value } => MasterKey::parse(value.expose())
+            .map_err(|error| Failure::settings(format_args!("environment variable {name}: {error}")))?,
+        MasterKeySource::Command(command) => {
+            let command = command.clone();
+            tokio::task::spawn_blocking(move || MasterKey::from_command(&command)).await??
+        }
+    })
+}
+
+fn rsa_size(bits: u32) -> RsaSize {
+    match bits {
+        4096 => RsaSize::Bits4096,
+        3072 => RsaSize::Bits3072,
+        _ => RsaSize::Bits2048,
+    }
+}

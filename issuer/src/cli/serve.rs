@@ -1,0 +1,110 @@
+//! `passant serve`: runs the issuer until it is asked to end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::json;
+
+use super::answer::{Answer, Failure};
+use super::dev::{self, Demonstration};
+use super::settings::Settings;
+use super::{log, open};
+use crate::app::App;
+use crate::clock::UnixTime;
+use crate::config;
+use crate::domain::client::ClientOrigin;
+use crate::http::serve::Server;
+use crate::jobs::Jobs;
+use crate::secret::OpaqueToken;
+use crate::store::clients::{self, DeclaredClient, Reconciled};
+use crate::store::set_up_tokens;
+
+/// How long the link to the first administrator works.
+const SET_UP_LIFE: Duration = Duration::from_secs(15 * 60);
+/// How long the database's connections may take to close.
+const CLOSING: Duration = Duration::from_secs(5);
+
+#[derive(Args)]
+pub(super) struct Arguments {
+    /// Add a user, a client and a page to try everything with; for development alone
+    #[arg(long)]
+    dev: bool,
+    /// The address to listen on [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDRESS", env = "PASSANT_LISTEN", hide_env_values = true)]
+    listen: Option<String>,
+}
+
+/// Runs the issuer. What is written on standard output once it is ready is meant for whoever started it: links and passwords go
+/// there and not into the log.
+pub(super) async fn run(settings: &Settings, arguments: &Arguments) -> Result<Option<Answer>, Failure> {
+    let listen = ("--listen", "PASSANT_LISTEN", arguments.listen.as_deref());
+    let config = if arguments.dev { dev::settings(settings, listen)? } else { settings.load(&[listen])? };
+    log::start(&config.log)?;
+    let app = open::app(config, arguments.dev).await?;
+    reconcile(&app).await?;
+    let server = Server::bind(&app)
+        .await
+        .map_err(|fault| Failure::new(format_args!("{} cannot be listened on: {fault}", app.config.listen)))?;
+    let demonstration = if arguments.dev { Some(dev::prepare(&app).await?) } else { None };
+    let set_up = set_up_link(&app).await?;
+    let jobs = Jobs::start(&app);
+    ready(&app, &server, set_up.as_ref(), demonstration.as_ref()).say(settings.json);
+    server.run().await;
+    jobs.stop().await;
+    if tokio::time::timeout(CLOSING, app.db.close()).await.is_err() {
+        tracing::warn!("the database's connections did not close in time");
+    }
+    Ok(None)
+}
+
+/// Makes the database's clients what the file declares.
+async fn reconcile(app: &App) -> Result<(), Failure> {
+    let config::Config { clients, .. } = &app.config;
+    let declared = clients
+        .iter()
+        .map(|one| DeclaredClient { client: one.client.clone(), secrets: one.secret.clone().into_iter().collect() });
+    match clients::reconcile(&app.db, ClientOrigin::File, declared.collect(), app.now()).await? {
+        Reconciled::Applied { created, updated, undeclared } => {
+            created.iter().for_each(|id| tracing::info!(client_id = %id, "a client of the configuration was created"));
+            updated.iter().for_each(|id| tracing::info!(client_id = %id, "a client of the configuration was updated"));
+            undeclared.iter().for_each(|id| {
+                tracing::warn!(client_id = %id, "a client is no longer in the configuration; it was left as it is");
+            });
+            Ok(())
+        }
+        Reconciled::BelongsTo(id, origin) => Err(Failure::settings(format_args!(
+            "the configuration declares the client {id}, which exists already with the origin {origin}; give one of them another id"
+        ))),
+    }
+}
+
+/// A link that creates the first administrator, while there is none.
+async fn set_up_link(app: &App) -> Result<Option<(String, UnixTime)>, Failure> {
+    let needed = set_up_tokens::needed(&mut app.db.reader().await?.conn()).await?;
+    let Some(born) = needed else { return Ok(None) };
+    let token = OpaqueToken::random("pst_");
+    let expires_at = app.now() + SET_UP_LIFE;
+    set_up_tokens::create(&app.db, token.hash(), born, expires_at).await?;
+    Ok(Some((app.config.issuer.join(&format!("/set-up?token={}", token.expose())), expires_at)))
+}
+
+fn ready(app: &Arc<App>, server: &Server, set_up: Option<&(String, UnixTime)>, demonstration: Option<&Demonstration>) -> Answer {
+    let mut text = String::new();
+    if let Some(demonstration) = demonstration {
+        text.push_str(&demonstration.text());
+        text.push('\n');
+    }
+    if let Some((url, _)) = set_up {
+        text.push_str(&format!("There is no administrator yet. Within 15 minutes, this link makes one:\n\n  {url}\n\n"));
+    }
+    text.push_str(&format!("Passant is ready: open {}", app.config.issuer.join("/")));
+    let document = json!({
+        "ready": true,
+        "issuer": app.config.issuer.as_str(),
+        "listen": server.address().to_string(),
+        "set_up": set_up.map(|(url, expires_at)| json!({ "url": url, "expires_at": expires_at.to_string() })),
+        "demo": demonstration.map(Demonstration::document),
+    });
+    Answer { document, text }
+}

@@ -1,0 +1,75 @@
+//! What happens by itself while the server runs: keys rotate, clocks are compared, rows whose time is over go. Each job is a step
+//! and a period; a test calls the step with a clock of its own.
+
+mod clock;
+mod faults;
+mod rotation;
+mod sweep;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
+
+pub use self::clock::CompareClocks;
+pub use self::rotation::RotateKeys;
+pub use self::sweep::Sweep;
+
+use crate::app::App;
+
+/// Something that is done again and again. Its faults are logged, and it goes on.
+pub trait Job: Send + 'static {
+    /// How long after one step the next begins.
+    const PERIOD: Duration;
+
+    /// Does it once. Dropping the future in the middle does no harm.
+    fn step(&mut self, app: &App) -> impl Future<Output = ()> + Send;
+}
+
+/// The jobs of a running server.
+pub struct Jobs {
+    stop: watch::Sender<bool>,
+    running: JoinSet<()>,
+}
+
+impl Jobs {
+    /// Starts them all.
+    pub fn start(app: &Arc<App>) -> Self {
+        let mut jobs = Self { stop: watch::Sender::new(false), running: JoinSet::new() };
+        jobs.spawn(app, RotateKeys::default());
+        jobs.spawn(app, CompareClocks::default());
+        jobs.spawn(app, Sweep::default());
+        jobs
+    }
+
+    /// Cancels them and waits until they have ended.
+    pub async fn stop(mut self) {
+        self.stop.send_replace(true);
+        while let Some(ended) = self.running.join_next().await {
+            if let Err(fault) = ended {
+                tracing::error!(%fault, "a job had broken off");
+            }
+        }
+    }
+
+    fn spawn<J: Job>(&mut self, app: &Arc<App>, job: J) {
+        self.running.spawn(repeat(job, Arc::clone(app), self.stop.subscribe()));
+    }
+}
+
+async fn repeat<J: Job>(mut job: J, app: Arc<App>, mut stop: watch::Receiver<bool>) {
+    let mut period = tokio::time::interval(J::PERIOD);
+    period.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let forever = async {
+        loop {
+            period.tick().await;
+            job.step(&app).await;
+        }
+    };
+    tokio::select! {
+        _ = stop.wait_for(|stop| *stop) => {}
+        () = forever => {}
+    }
+}
