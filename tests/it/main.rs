@@ -1,6 +1,8 @@
 //! Everything that tests Passant from outside, in one binary: linking is slow, and one cluster and one browser serve all.
 
 #[cfg(test)]
+mod browser;
+#[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod races;

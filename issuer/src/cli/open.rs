@@ -30,9 +30,11 @@ pub(super) async fn app(config: Config, demo: bool) -> Result<Arc<App>, Failure>
     let master = master_key(&config).await?;
     let db = Db::open(&location, Arc::clone(&clock)).await?;
     let generator = Arc::new(RsaGenerator { size: rsa_size(config.keys.bits) });
-    App::open(config, Parts { db, master, clock, generator, demo, checkpoints: Arc::new(Unattended) }).await.map_err(|error| match error {
-        OpenError::KeyPolicy(_) => Failure::settings(error),
-        OpenError::Store(_) | OpenError::Key(_) | OpenError::Rotation(_) => Failure::new(error),
+    App::open(config, Parts { db, master, clock, generator, demo, checkpoints: Arc::new(Unattended) }).await.map_err(|error| {
+        match error {
+            OpenError::KeyPolicy(_) => Failure::settings(error),
+            OpenError::Store(_) | OpenError::Key(_) | OpenError::Rotation(_) => Failure::new(error),
+        }
     })
 }
 

@@ -5,6 +5,7 @@ mod agent;
 mod flow;
 mod held;
 mod registered;
+mod served;
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -24,6 +25,7 @@ pub use self::agent::{Agent, Answer};
 pub use self::flow::{Callback, Tokens, VERIFIER, authorize_path, challenge};
 pub use self::held::{Held, Hold};
 pub use self::registered::{Registered, registration};
+pub use self::served::Served;
 use crate::postgres::{self, Database};
 use crate::secrets::{SecretCollector, dump_postgres, dump_sqlite};
 

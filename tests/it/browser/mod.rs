@@ -1,0 +1,13 @@
+//! What a person does, in headless Chromium.
+
+mod sights;
+mod sign_in;
+
+use passant_tests::browser::Page;
+
+/// Types into the sign-in page and sends it.
+async fn sign_in(page: &Page, name: &str, password: &str) {
+    page.fill("[name=username]", name).await;
+    page.fill("[name=password]", password).await;
+    page.click_and_wait("main button").await;
+}

@@ -1,0 +1,75 @@
+//! How the pages look: a screenshot of each, narrow and wide, light and dark, normal and with its errors, kept outside the tree for
+//! people to look at; and what a machine can judge of them.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use passant::secret::OpaqueToken;
+use passant::store::set_up_tokens;
+use passant_tests::browser::{Browser, ColorScheme, Page};
+use passant_tests::world::{Engine, Served, authorize_path};
+
+use super::sign_in;
+
+const ADA: (&str, &str) = ("ada", "an engine that weaves algebra");
+
+/// Looks at the page in every size and scheme.
+async fn look(page: &Page, name: &str) {
+    let folder =
+        std::env::var_os("PASSANT_SCREENSHOTS").map_or_else(|| std::env::temp_dir().join("passant-screenshots"), PathBuf::from);
+    for width in [360, 1280] {
+        for (scheme, word) in [(ColorScheme::Light, "light"), (ColorScheme::Dark, "dark")] {
+            page.viewport(width, 800).await;
+            page.color_scheme(scheme).await;
+            page.screenshot(&folder.join(format!("{name}-{width}-{word}.png"))).await;
+            let problems = page.accessibility_problems().await;
+            let shown: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            assert!(shown.is_empty(), "{name} at {width} in {word}: {}", shown.join("; "));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_page_is_seen_narrow_and_wide_light_and_dark_normal_and_with_errors() {
+    let served = Served::new(Engine::Sqlite, |_| {}).await;
+    let (world, at) = (&served.world, |path: &str| format!("{}{path}", served.issuer));
+    world.user(ADA.0, ADA.1).await;
+    let client = world.client("shop-web", |it| it.first_party = false).await;
+    let page = Browser::shared().await.page().await;
+
+    page.goto(&at(&authorize_path(&client, &[("scope", "openid profile email offline_access orders:read orders:write")]))).await;
+    look(&page, "sign-in").await;
+    sign_in(&page, "ada@example.com", "not the right one").await;
+    look(&page, "sign-in-error").await;
+    sign_in(&page, ADA.0, ADA.1).await;
+    look(&page, "consent").await;
+    page.eval::<bool>("document.querySelector('[name=csrf]').value = 'forged', true").await;
+    page.click_and_wait("button[value=allow]").await;
+    look(&page, "consent-error").await;
+
+    page.goto(&at(&authorize_path(&client, &[("redirect_uri", "https://evil.example.com/cb")]))).await;
+    look(&page, "error-redirect-uri").await;
+    page.goto(&at("/nowhere")).await;
+    look(&page, "error-not-found").await;
+    page.goto(&at("/")).await;
+    look(&page, "home").await;
+
+    let token = OpaqueToken::random("pst_");
+    let born = {
+        let mut reader = world.db().reader().await.unwrap();
+        set_up_tokens::needed(&mut reader.conn()).await.unwrap().expect("there is no administrator")
+    };
+    let end = world.app.now() + Duration::from_secs(900);
+    set_up_tokens::create(world.db(), token.hash(), born, end).await.unwrap();
+    let newcomer = Browser::shared().await.page().await;
+    newcomer.goto(&at(&format!("/set-up?token={}", token.expose()))).await;
+    look(&newcomer, "set-up").await;
+    newcomer.eval::<bool>("document.querySelector('form').noValidate = true").await;
+    newcomer.fill("[name=username]", "two words").await;
+    newcomer.fill("[name=email]", "no address").await;
+    newcomer.fill("[name=password]", "short").await;
+    newcomer.click_and_wait("main button").await;
+    look(&newcomer, "set-up-error").await;
+    newcomer.goto(&at("/")).await;
+    look(&newcomer, "home-signed-out").await;
+}
