@@ -7,6 +7,8 @@ mod harness;
 #[cfg(test)]
 mod races;
 #[cfg(test)]
+mod readme;
+#[cfg(test)]
 mod secrets_at_rest;
 #[cfg(test)]
 mod whole_path;

@@ -77,10 +77,13 @@ impl Page {
         self.session.run("Emulation.setDeviceMetricsOverride", metrics).await;
     }
 
-    /// Sets what `prefers-color-scheme` answers.
+    /// Sets what `prefers-color-scheme` answers; without motion, so that a screenshot does not catch colours on their way.
     pub async fn color_scheme(&self, scheme: ColorScheme) {
         let value = if scheme == ColorScheme::Dark { "dark" } else { "light" };
-        let features = json!({"features": [{"name": "prefers-color-scheme", "value": value}]});
+        let features = json!({"features": [
+            {"name": "prefers-color-scheme", "value": value},
+            {"name": "prefers-reduced-motion", "value": "reduce"},
+        ]});
         self.session.run("Emulation.setEmulatedMedia", features).await;
     }
 

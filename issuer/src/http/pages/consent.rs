@@ -74,30 +74,35 @@ fn show(app: &App, resumed: &Resumed, signed_in: &SignedIn, now: UnixTime) -> Re
     page(StatusCode::OK, &template, waiting.policy())
 }
 
-/// One line a scope; what an application's own scope means and where is the configuration's to say.
+/// One line a scope, who first and how long last; what an application's own scope means and where is the configuration's to say.
 fn asks(app: &App, resumed: &Resumed) -> Vec<ConsentAsk> {
-    let request = &resumed.kept.request;
+    let (request, at) = (&resumed.kept.request, places(app, resumed));
+    let ask = |title: &str, detail: &str| ConsentAsk { title: title.to_owned(), detail: detail.to_owned() };
+    let standard = |scope: Scope, title: &str, detail: &str| request.scopes.contains(&scope).then(|| ask(title, detail));
+    let own = request.scopes.iter().filter(|scope| !Scope::STANDARD.contains(scope)).map(|scope| {
+        let title = app.config.scopes.get(scope).map_or(scope.as_str(), String::as_str);
+        ask(title, &at)
+    });
+    [
+        standard(Scope::OPENID, "Know who you are", "the id of your account here"),
+        standard(Scope::PROFILE, "See your name", "your name and your user name"),
+        standard(Scope::EMAIL, "See your e-mail address", "and whether it was confirmed"),
+    ]
+    .into_iter()
+    .flatten()
+    .chain(own)
+    .chain(standard(Scope::OFFLINE_ACCESS, "Keep access while you are away", "also after you have signed out"))
+    .collect()
+}
+
+/// Where the application's own scopes apply, by the resources' names.
+fn places(app: &App, resumed: &Resumed) -> String {
     let name = |resource: &Resource| app.config.resources.get(resource).cloned().unwrap_or_else(|| resource.as_str().to_owned());
-    let places: Vec<String> = match (request.resources.as_slice(), &resumed.client.default_resource) {
+    let places: Vec<String> = match (resumed.kept.request.resources.as_slice(), &resumed.client.default_resource) {
         ([], Some(default)) => vec![name(default)],
         (asked, _) => asked.iter().map(name).collect(),
     };
-    let at = if places.is_empty() { String::new() } else { format!("at {}", places.join(" and ")) };
-    let ask = |title: &str, detail: &str| ConsentAsk { title: title.to_owned(), detail: detail.to_owned() };
-    request
-        .scopes
-        .iter()
-        .map(|scope| match scope {
-            scope if *scope == Scope::OPENID => ask("Know who you are", "the id of your account here"),
-            scope if *scope == Scope::PROFILE => ask("See your name", "your name and your user name"),
-            scope if *scope == Scope::EMAIL => ask("See your e-mail address", "and whether it was confirmed"),
-            scope if *scope == Scope::OFFLINE_ACCESS => ask("Keep access while you are away", "also after you have signed out"),
-            own => {
-                let title = app.config.scopes.get(own).map_or(own.as_str(), String::as_str);
-                ask(title, &at)
-            }
-        })
-        .collect()
+    if places.is_empty() { String::new() } else { format!("at {}", places.join(" and ")) }
 }
 
 fn lasting(resumed: &Resumed) -> ConsentLasts {

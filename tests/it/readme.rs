@@ -1,0 +1,122 @@
+//! The README's own commands, as a newcomer would type them: demo, sign in, call, stop the issuer, call again.
+
+use std::collections::BTreeMap;
+use std::net::TcpListener;
+use std::process::Stdio;
+
+use passant_tests::browser::Browser;
+use passant_tests::world::Directory;
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
+
+/// A command of the README, running in a process group of its own.
+struct Running {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+impl Running {
+    fn start(command: &str, environment: &[(&str, &str)]) -> Self {
+        let mut child = shell(command, environment).process_group(0).stdout(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        Self { child, lines }
+    }
+
+    /// Everything it says until a line that holds this.
+    async fn until(&mut self, mark: &str) -> String {
+        let mut said = String::new();
+        while let Some(line) = self.lines.next_line().await.unwrap() {
+            said.push_str(&line);
+            said.push('\n');
+            if line.contains(mark) {
+                return said;
+            }
+        }
+        panic!("it ended without saying {mark:?}: {said}");
+    }
+
+    fn signal(&self, name: &str) {
+        let group = self.child.id().expect("it still runs");
+        let sent = std::process::Command::new("kill").args([&format!("-{name}"), "--", &format!("-{group}")]).status();
+        assert!(sent.unwrap().success(), "the signal is sent");
+    }
+
+    async fn ended(mut self) {
+        self.child.wait().await.unwrap();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if self.child.id().is_some() {
+            self.signal("KILL");
+        }
+    }
+}
+
+fn shell(command: &str, environment: &[(&str, &str)]) -> Command {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", command]).current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+    shell.envs(environment.iter().copied());
+    shell
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn after<'t>(text: &'t str, label: &str) -> &'t str {
+    let (_, rest) = text.split_once(label).unwrap_or_else(|| panic!("{label} is not in {text}"));
+    rest.split_whitespace().next().unwrap()
+}
+
+/// Calls the service as the README says, on the port of this run.
+async fn call(commands: &BTreeMap<String, String>, token: &str, port: u16) -> (bool, String) {
+    let command = commands["call"].replace("localhost:8081", &format!("localhost:{port}"));
+    let output = shell(&command, &[("TOKEN", token)]).output().await.unwrap();
+    (output.status.success(), String::from_utf8(output.stdout).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_first_five_minutes_work_as_written() {
+    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md")).unwrap();
+    let commands = passant_tests::readme::commands(&text);
+    let (data, issuer_port, orders_port) = (Directory::new(), free_port(), free_port());
+    let issuer = format!("http://localhost:{issuer_port}");
+    let demo_environment = [
+        ("PASSANT_ISSUER", issuer.as_str()),
+        ("PASSANT_LISTEN", &format!("127.0.0.1:{issuer_port}")),
+        ("PASSANT_DATA_DIR", data.0.to_str().unwrap()),
+    ];
+    let mut demo = Running::start(&commands["demo"], &demo_environment);
+    let said = demo.until("Passant is ready").await;
+
+    let page = Browser::shared().await.page().await;
+    page.goto(after(&said, "Open")).await;
+    page.click_and_wait("#sign-in").await;
+    page.fill("[name=username]", after(&said, "User name")).await;
+    page.fill("[name=password]", after(&said, "Password")).await;
+    page.click_and_wait("main button").await;
+    page.click_and_wait("button[value=allow]").await;
+    page.wait_for("#signed-in:not([hidden])").await;
+    let token: String = page.eval("document.getElementById('token').value").await;
+
+    let listen = format!("127.0.0.1:{orders_port}");
+    let mut orders = Running::start(&commands["orders"], &[("ISSUER", issuer.as_str()), ("LISTEN", &listen)]);
+    orders.until("orders API on").await;
+    // Keys arrive a moment after the service: 503 says so, and the newcomer tries again.
+    let mut answer = call(&commands, &token, orders_port).await;
+    for _ in 0..50 {
+        if answer.0 || !answer.1.is_empty() && !answer.1.contains("unavailable") {
+            break;
+        }
+        answer = call(&commands, &token, orders_port).await;
+    }
+    assert!(answer.0 && answer.1.contains("sugar tongs"), "{}", answer.1);
+    assert!(!call(&commands, &format!("{token}x"), orders_port).await.0, "a broken token is refused");
+
+    demo.signal("TERM");
+    demo.ended().await;
+    let (still_good, body) = call(&commands, &token, orders_port).await;
+    assert!(still_good && body.contains("sugar tongs"), "with the issuer stopped: {body}");
+}
