@@ -3,7 +3,11 @@
 #[cfg(test)]
 mod browser;
 #[cfg(test)]
+mod cli;
+#[cfg(test)]
 mod harness;
+#[cfg(test)]
+mod keys;
 #[cfg(test)]
 mod races;
 #[cfg(test)]

@@ -8,6 +8,7 @@
     reason = "test-only code: a harness that cannot go on must fail the test loudly"
 )]
 
+pub mod binary;
 pub mod browser;
 mod keeper;
 pub mod postgres;
