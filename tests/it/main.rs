@@ -15,4 +15,6 @@ mod readme;
 #[cfg(test)]
 mod secrets_at_rest;
 #[cfg(test)]
+mod serve;
+#[cfg(test)]
 mod whole_path;
