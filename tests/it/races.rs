@@ -187,7 +187,7 @@ on_both_engines! {
         let before = world.app.keys.rows().len();
         world.advance(world.app.config.keys.period - world.app.config.keys.lead);
         let mut all = JoinSet::new();
-        for planner in planners.iter().cloned() {
+        for planner in planners.clone() {
             all.spawn(async move { passant::app::rotation::plan(&planner).await });
         }
         for planned in all.join_all().await {
