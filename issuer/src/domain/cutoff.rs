@@ -142,6 +142,14 @@ pub struct Evidence {
     pub key: Standing,
 }
 
+impl Evidence {
+    /// Evidence of the issuer alone: a starting point for what judges fewer than all levels.
+    pub fn of_issuer(tick: Tick, issuer: Tick) -> Self {
+        let not = Standing::NotJudged;
+        Self { tick, issuer, client: not, user: not, session: not, grant: not, token: not, key: not }
+    }
+}
+
 /// The levels at which something can be dead, from the widest to the narrowest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Level {

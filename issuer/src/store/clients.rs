@@ -6,7 +6,7 @@ use super::evidence::cut_off;
 use super::{Conn, Db, StoreError, Tx, feed_head};
 use crate::clock::UnixTime;
 use crate::domain::client::{Client, ClientOrigin};
-use crate::domain::cutoff::{Evidence, Standing, Target};
+use crate::domain::cutoff::{Evidence, Target};
 use crate::domain::ids::{ClientId, Tick};
 use crate::secret::TokenHash;
 
@@ -82,14 +82,8 @@ pub async fn find(conn: &mut Conn<'_>, id: &ClientId, now: UnixTime) -> Result<O
     )?;
     let Some(first) = rows.first() else { return Ok(None) };
     let evidence = Evidence {
-        tick: Tick::new(first.tick),
-        issuer: Tick::new(first.issuer_cutoff),
         client: cut_off(true, Some(first.cutoff), first.disabled_at),
-        user: Standing::NotJudged,
-        session: Standing::NotJudged,
-        grant: Standing::NotJudged,
-        token: Standing::NotJudged,
-        key: Standing::NotJudged,
+        ..Evidence::of_issuer(Tick::new(first.tick), Tick::new(first.issuer_cutoff))
     };
     let client = parse(&first.registration)?;
     let live = |row: &ClientRow| row.secret_expires_at.is_none_or(|end| now.millis() < end);

@@ -111,14 +111,9 @@ pub async fn find_by_cookie(conn: &mut Conn<'_>, cookie: &TokenHash) -> Result<O
         },
         user,
         evidence: Evidence {
-            tick: Tick::new(row.tick),
-            issuer: Tick::new(row.issuer_cutoff),
-            client: Standing::NotJudged,
             user: cut_off(true, row.user_cutoff, row.disabled_at),
             session: if row.ended_at.is_some() { Standing::Ended } else { Standing::CutOff(Tick::ZERO) },
-            grant: Standing::NotJudged,
-            token: Standing::NotJudged,
-            key: Standing::NotJudged,
+            ..Evidence::of_issuer(Tick::new(row.tick), Tick::new(row.issuer_cutoff))
         },
     }))
 }

@@ -5,7 +5,7 @@ use futures_util::FutureExt;
 use super::evidence::cut_off;
 use super::{Conn, Db, StoreError, Tx, feed_head};
 use crate::clock::UnixTime;
-use crate::domain::cutoff::{Evidence, Standing, Target};
+use crate::domain::cutoff::{Evidence, Target};
 use crate::domain::ids::{Tick, UserId};
 use crate::domain::password::PasswordHash;
 use crate::domain::user::{User, Username};
@@ -124,14 +124,8 @@ pub async fn sign_in_record(conn: &mut Conn<'_>, username: &Username) -> Result<
         user: row.user.into(),
         password_hash: row.password_hash.map(PasswordHash::from_stored),
         evidence: Evidence {
-            tick: Tick::new(row.tick),
-            issuer: Tick::new(row.issuer_cutoff),
-            client: Standing::NotJudged,
             user: cut_off(true, Some(row.cutoff), row.disabled_at),
-            session: Standing::NotJudged,
-            grant: Standing::NotJudged,
-            token: Standing::NotJudged,
-            key: Standing::NotJudged,
+            ..Evidence::of_issuer(Tick::new(row.tick), Tick::new(row.issuer_cutoff))
         },
     }))
 }
