@@ -74,6 +74,23 @@ impl OAuthError {
         }
     }
 
+    /// 413: the body is longer than any request needs.
+    pub(crate) fn too_long() -> Self {
+        Self { status: StatusCode::PAYLOAD_TOO_LARGE, ..Self::invalid_request("the body is too long") }
+    }
+
+    /// 404, for whoever asked for JSON.
+    pub(crate) fn not_found() -> Self {
+        Self { status: StatusCode::NOT_FOUND, ..Self::bad_request("not_found", "there is nothing at this address") }
+    }
+
+    fn method_not_allowed() -> Self {
+        Self {
+            status: StatusCode::METHOD_NOT_ALLOWED,
+            ..Self::invalid_request("this address does not take requests of that method")
+        }
+    }
+
     /// 503 with `Retry-After`.
     fn unavailable() -> Self {
         Self {
@@ -112,6 +129,24 @@ impl IntoResponse for OAuthError {
         let body = json!({ "error": self.code, "error_description": self.description });
         (self.status, headers, Json(body)).into_response()
     }
+}
+
+/// Puts words into an answer that the router or a limit gave without any.
+pub(super) async fn worded(answer: Response) -> Response {
+    let error = match bare(&answer) {
+        Some(StatusCode::METHOD_NOT_ALLOWED) => OAuthError::method_not_allowed(),
+        Some(StatusCode::SERVICE_UNAVAILABLE) => OAuthError::unavailable(),
+        Some(StatusCode::INTERNAL_SERVER_ERROR) => OAuthError::server_error(),
+        Some(_) | None => return answer,
+    };
+    error.into_response()
+}
+
+/// The status of an error that has no body.
+pub(super) fn bare(answer: &Response) -> Option<StatusCode> {
+    let status = answer.status();
+    let failed = status.is_client_error() || status.is_server_error();
+    (failed && !answer.headers().contains_key(header::CONTENT_TYPE)).then_some(status)
 }
 
 /// What went wrong inside, for both kinds of answer.

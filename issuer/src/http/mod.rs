@@ -31,8 +31,7 @@ pub fn router(app: &Arc<App>) -> Router {
         .route("/.well-known/oauth-authorization-server", get(discovery::get))
         .route("/jwks.json", get(jwks::get))
         .route("/token", post(token::post))
-        .route("/userinfo", get(userinfo::get_or_post).post(userinfo::get_or_post))
-        .layer(layers::cors());
+        .route("/userinfo", get(userinfo::get_or_post).post(userinfo::get_or_post));
     let pages = Router::new()
         .route("/", get(home::get))
         .route("/authorize", get(authorize::get).post(authorize::post))
@@ -47,5 +46,5 @@ pub fn router(app: &Arc<App>) -> Router {
         .route("/assets/{name}", get(assets::get))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz));
-    layers::around(app, json.merge(plain), pages).with_state(Arc::clone(app))
+    layers::around(app, layers::Groups { json, pages, plain }).with_state(Arc::clone(app))
 }

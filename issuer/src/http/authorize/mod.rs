@@ -61,7 +61,7 @@ pub(super) async fn get(
 pub(super) async fn post(State(app): State<Arc<App>>, request: Request) -> Result<Response, PageError> {
     let now = app.now();
     let bare = request.uri().query().is_none_or(str::is_empty);
-    let FormBody(params) = FormBody::read(request).await.map_err(|why| PageError::unreadable(&app, &why))?;
+    let FormBody(params) = FormBody::read(request).await.map_err(|why| PageError::bad_form(&app, &why))?;
     if !bare {
         return Err(PageError::unreadable(&app, &"a posted request carries its parameters in the body alone"));
     }

@@ -19,7 +19,7 @@ use crate::store::sessions;
 pub(crate) async fn post(State(app): State<Arc<App>>, request: Request) -> Result<Response, PageError> {
     let now = app.now();
     let headers = request.headers().clone();
-    let form = UnverifiedForm::read(&app, request).await.map_err(|why| PageError::unreadable(&app, &why))?;
+    let form = UnverifiedForm::read(&app, request).await.map_err(|why| PageError::bad_form(&app, &why))?;
     if let Some(signed_in) = signed_in::find(&app, &headers, now).await? {
         form.verify(&app, &signed_in.cookie).map_err(|why| PageError::forged(&app, &why))?;
         sessions::end(&app.db, signed_in.session.id, now).await?;

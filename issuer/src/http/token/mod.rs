@@ -99,6 +99,9 @@ pub(super) async fn post(State(app): State<Arc<App>>, request: Request) -> Resul
 
 impl From<FormError> for OAuthError {
     fn from(why: FormError) -> Self {
-        Self::invalid_request(printable(&why.to_string()))
+        match why {
+            FormError::TooLong => Self::too_long(),
+            FormError::NotAForm | FormError::Unreadable | FormError::Params(_) => Self::invalid_request(printable(&why.to_string())),
+        }
     }
 }
