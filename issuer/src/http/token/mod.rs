@@ -41,9 +41,11 @@ impl TokenRequest {
 
     /// The scopes asked for, if any.
     fn scope(&self) -> Result<Option<ScopeSet>, OAuthError> {
-        let parse =
-            |text: &str| text.parse().map_err(|_| OAuthError::bad_request("invalid_scope", "scope is not a list of scope names"));
-        self.params.get("scope").map(parse).transpose()
+        let Some(text) = self.params.get("scope") else { return Ok(None) };
+        match text.parse::<ScopeSet>() {
+            Ok(scopes) if !scopes.is_empty() => Ok(Some(scopes)),
+            Ok(_) | Err(_) => Err(OAuthError::bad_request("invalid_scope", "scope is not a list of scope names")),
+        }
     }
 }
 
