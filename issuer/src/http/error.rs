@@ -51,7 +51,7 @@ impl OAuthError {
         tracing::info!(%cause, "refused an access token");
         Self {
             status: StatusCode::UNAUTHORIZED,
-            challenge: Some(r#"Bearer error="invalid_token", error_description="the access token is not valid""#),
+            challenge: Some(r#"Bearer realm="passant", error="invalid_token", error_description="the access token is not valid""#),
             ..Self::bad_request("invalid_token", "the access token is not valid")
         }
     }
@@ -60,7 +60,7 @@ impl OAuthError {
     pub(crate) fn credential_missing() -> Self {
         Self {
             status: StatusCode::UNAUTHORIZED,
-            challenge: Some("Bearer"),
+            challenge: Some(r#"Bearer realm="passant""#),
             ..Self::bad_request("invalid_token", "an access token is needed")
         }
     }
@@ -69,7 +69,7 @@ impl OAuthError {
     pub(crate) fn insufficient_scope() -> Self {
         Self {
             status: StatusCode::FORBIDDEN,
-            challenge: Some(r#"Bearer error="insufficient_scope", scope="openid""#),
+            challenge: Some(r#"Bearer realm="passant", error="insufficient_scope", scope="openid""#),
             ..Self::bad_request("insufficient_scope", "the access token needs the scope openid")
         }
     }
