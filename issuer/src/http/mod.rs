@@ -34,8 +34,8 @@ pub fn router(app: &Arc<App>) -> Router {
         .route("/userinfo", get(userinfo::get_or_post).post(userinfo::get_or_post));
     let pages = Router::new()
         .route("/", get(home::get))
-        .route("/authorize", get(authorize::get).post(authorize::post))
-        .route("/authorize/resume", get(authorize::resume::get))
+        .route("/authorize", get(authorize::get).post(authorize::post).head(|| pages::no_head("GET, POST")))
+        .route("/authorize/resume", get(authorize::resume::get).head(|| pages::no_head("GET")))
         .route("/login", get(login::get).post(login::post))
         .route("/consent", get(consent::get).post(consent::post))
         .route("/logout", post(logout::post))

@@ -33,6 +33,11 @@ pub(crate) async fn not_found(State(app): State<Arc<App>>, headers: HeaderMap) -
     }
 }
 
+/// Answers HEAD where a GET has an effect: whoever only asks for headers must not be given a code.
+pub(crate) async fn no_head(allow: &'static str) -> (StatusCode, [(header::HeaderName, &'static str); 1]) {
+    (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, allow)])
+}
+
 /// Around every page: the issuer and the date letter of the key that signs now.
 fn frame(app: &App, now: UnixTime) -> Frame {
     Frame {
