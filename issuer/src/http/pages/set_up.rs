@@ -19,7 +19,7 @@ use crate::domain::password::{Password, PasswordError};
 use crate::domain::user::{Username, UsernameError, plausible_email};
 use crate::http::cookies::Browser;
 use crate::http::form::{UnverifiedForm, csrf_token};
-use crate::http::redirect;
+use crate::http::{redirect, signed_in};
 use crate::secret::TokenHash;
 use crate::store::set_up_tokens::{self, SetUp as Outcome};
 use crate::store::users::{self, NewUser};
@@ -82,7 +82,7 @@ pub(crate) async fn post(State(app): State<Arc<App>>, request: Request) -> Resul
         return Ok(redirect::to("/login"));
     };
     let proved = Proved { user: record.user, born: record.evidence.tick };
-    let cookie = begin_session(&app, &proved, None, &headers, now).await?;
+    let cookie = begin_session(&app, &proved, signed_in::find(&app, &headers, now).await?, &headers, now).await?;
     Ok(with_cookie(redirect::to("/"), cookie))
 }
 
