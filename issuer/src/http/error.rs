@@ -51,7 +51,9 @@ impl OAuthError {
         tracing::info!(%cause, "refused an access token");
         Self {
             status: StatusCode::UNAUTHORIZED,
-            challenge: Some(r#"Bearer realm="passant", error="invalid_token", error_description="the access token is not valid""#),
+            challenge: Some(
+                r#"Bearer realm="passant", error="invalid_token", error_description="the access token is not valid""#,
+            ),
             ..Self::bad_request("invalid_token", "the access token is not valid")
         }
     }

@@ -103,7 +103,9 @@ impl From<FormError> for OAuthError {
     fn from(why: FormError) -> Self {
         match why {
             FormError::TooLong => Self::too_long(),
-            FormError::NotAForm | FormError::Unreadable | FormError::Params(_) => Self::invalid_request(printable(&why.to_string())),
+            FormError::NotAForm | FormError::Unreadable | FormError::Params(_) => {
+                Self::invalid_request(printable(&why.to_string()))
+            }
         }
     }
 }
