@@ -7,6 +7,8 @@ mod cli;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]
+mod http;
+#[cfg(test)]
 mod keys;
 #[cfg(test)]
 mod races;

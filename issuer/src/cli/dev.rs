@@ -21,7 +21,7 @@ use crate::store::users::{self, NewUser};
 
 const USERNAME: &str = "demo";
 const RESOURCE_NAME: &str = "the example orders service";
-const EXAMPLE: &str = "cargo run --release -p passant-verifier --example orders_api --features http,axum";
+const EXAMPLE: &str = "cargo run -p passant-verifier --example orders_api --features http,axum";
 
 /// What whoever started it needs to know.
 pub(super) struct Demonstration {

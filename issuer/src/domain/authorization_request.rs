@@ -76,7 +76,7 @@ impl AuthorizationRequest {
     /// Judges all but `client_id` and `redirect_uri`, which the caller has found right.
     pub fn parse(params: &Params, client: &Client, redirect_uri: &str) -> Result<Self, RequestError> {
         for (name, code) in [("request", "request_not_supported"), ("request_uri", "request_uri_not_supported")] {
-            if params.has(name) {
+            if params.get(name).is_some() {
                 return Err(RequestError::new(code, format!("{name} is not supported; give the parameters themselves")));
             }
         }
@@ -148,7 +148,7 @@ fn bounded(params: &Params, name: &'static str, most: usize) -> Result<Option<St
 }
 
 fn scopes(params: &Params, client: &Client) -> Result<ScopeSet, RequestError> {
-    let asked: ScopeSet = match params.get("scope") {
+    let asked: ScopeSet = match params.get("scope").filter(|text| !text.trim().is_empty()) {
         None => return Err(RequestError::new("invalid_scope", "scope is missing; ask at least for openid")),
         Some(text) => text.parse().map_err(|_| RequestError::new("invalid_scope", "scope is not a list of scope names"))?,
     };

@@ -19,7 +19,7 @@ pub struct Grant {
     pub session_id: SessionId,
     /// What.
     pub scopes: ScopeSet,
-    /// At which resources; empty for the client's default.
+    /// At which resources; empty for the issuer itself.
     pub resources: Vec<Resource>,
     /// The tick that was read with the evidence of the approval. Its tokens carry it on.
     pub born: Tick,

@@ -21,8 +21,8 @@ pub enum ParamsError {
     /// More parameters than any request has.
     #[error("there are too many parameters")]
     TooMany,
-    /// Percent-encoded bytes that are no text.
-    #[error("the parameters are not valid UTF-8")]
+    /// Percent-encoded bytes that are no text, or a NUL, which Postgres takes for none.
+    #[error("the parameters are not valid UTF-8 text")]
     NotText,
 }
 
@@ -37,7 +37,7 @@ impl Params {
                 return Err(ParamsError::TooMany);
             }
             // The decoder replaces what is not UTF-8; a replacement that the sender did not write means it was none.
-            if [&name, &value].iter().any(|text| text.contains('\u{FFFD}')) {
+            if [&name, &value].iter().any(|text| text.contains(['\u{FFFD}', '\0'])) {
                 return Err(ParamsError::NotText);
             }
             pairs.push((name.into_owned(), value.into_owned()));

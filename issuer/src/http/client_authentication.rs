@@ -46,11 +46,9 @@ pub(crate) async fn authenticate(
     now: UnixTime,
 ) -> Result<AuthenticatedClient, OAuthError> {
     let presented = presented(headers, params)?;
-    if presented.id.len() > 64 {
-        return Err(OAuthError::invalid_client());
-    }
+    let Ok(id) = presented.id.parse::<ClientId>() else { return Err(OAuthError::invalid_client()) };
     let mut reader = app.db.reader().await?;
-    let found = clients::find(&mut reader.conn(), &ClientId::new(presented.id), now).await?;
+    let found = clients::find(&mut reader.conn(), &id, now).await?;
     drop(reader);
     let Some(record) = found else {
         tracing::info!("refused an unknown client");

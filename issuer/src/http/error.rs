@@ -51,7 +51,9 @@ impl OAuthError {
         tracing::info!(%cause, "refused an access token");
         Self {
             status: StatusCode::UNAUTHORIZED,
-            challenge: Some(r#"Bearer error="invalid_token", error_description="the access token is not valid""#),
+            challenge: Some(
+                r#"Bearer realm="passant", error="invalid_token", error_description="the access token is not valid""#,
+            ),
             ..Self::bad_request("invalid_token", "the access token is not valid")
         }
     }
@@ -60,7 +62,7 @@ impl OAuthError {
     pub(crate) fn credential_missing() -> Self {
         Self {
             status: StatusCode::UNAUTHORIZED,
-            challenge: Some("Bearer"),
+            challenge: Some(r#"Bearer realm="passant""#),
             ..Self::bad_request("invalid_token", "an access token is needed")
         }
     }
@@ -69,8 +71,25 @@ impl OAuthError {
     pub(crate) fn insufficient_scope() -> Self {
         Self {
             status: StatusCode::FORBIDDEN,
-            challenge: Some(r#"Bearer error="insufficient_scope", scope="openid""#),
+            challenge: Some(r#"Bearer realm="passant", error="insufficient_scope", scope="openid""#),
             ..Self::bad_request("insufficient_scope", "the access token needs the scope openid")
+        }
+    }
+
+    /// 413: the body is longer than any request needs.
+    pub(crate) fn too_long() -> Self {
+        Self { status: StatusCode::PAYLOAD_TOO_LARGE, ..Self::invalid_request("the body is too long") }
+    }
+
+    /// 404, for whoever asked for JSON.
+    pub(crate) fn not_found() -> Self {
+        Self { status: StatusCode::NOT_FOUND, ..Self::bad_request("not_found", "there is nothing at this address") }
+    }
+
+    fn method_not_allowed() -> Self {
+        Self {
+            status: StatusCode::METHOD_NOT_ALLOWED,
+            ..Self::invalid_request("this address does not take requests of that method")
         }
     }
 
@@ -112,6 +131,24 @@ impl IntoResponse for OAuthError {
         let body = json!({ "error": self.code, "error_description": self.description });
         (self.status, headers, Json(body)).into_response()
     }
+}
+
+/// Puts words into an answer that the router or a limit gave without any.
+pub(super) async fn worded(answer: Response) -> Response {
+    let error = match bare(&answer) {
+        Some(StatusCode::METHOD_NOT_ALLOWED) => OAuthError::method_not_allowed(),
+        Some(StatusCode::SERVICE_UNAVAILABLE) => OAuthError::unavailable(),
+        Some(StatusCode::INTERNAL_SERVER_ERROR) => OAuthError::server_error(),
+        Some(_) | None => return answer,
+    };
+    error.into_response()
+}
+
+/// The status of an error that has no body.
+pub(super) fn bare(answer: &Response) -> Option<StatusCode> {
+    let status = answer.status();
+    let failed = status.is_client_error() || status.is_server_error();
+    (failed && !answer.headers().contains_key(header::CONTENT_TYPE)).then_some(status)
 }
 
 /// What went wrong inside, for both kinds of answer.

@@ -3,7 +3,7 @@
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use base64ct::{Base64UrlUnpadded, Encoding};
 
 use crate::app::App;
@@ -22,8 +22,11 @@ pub(crate) enum FormError {
     /// Another content type, or none.
     #[error("the body must be application/x-www-form-urlencoded")]
     NotAForm,
-    /// Too long, or cut short.
-    #[error("the body is too long or incomplete")]
+    /// Longer than any form of ours.
+    #[error("the body is too long")]
+    TooLong,
+    /// Cut short.
+    #[error("the body is incomplete")]
     Unreadable,
     /// Its parameters cannot be read.
     #[error(transparent)]
@@ -42,7 +45,10 @@ impl FormBody {
         if !form {
             return Err(FormError::NotAForm);
         }
-        let bytes = Bytes::from_request(request, &()).await.map_err(|_| FormError::Unreadable)?;
+        let bytes = Bytes::from_request(request, &()).await.map_err(|why| match why.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => FormError::TooLong,
+            _ => FormError::Unreadable,
+        })?;
         Ok(Self(Params::parse(&bytes)?))
     }
 }
@@ -71,11 +77,14 @@ impl UnverifiedForm {
         Ok(Self { params: FormBody::read(request).await?.0, same_site })
     }
 
+    /// Whether the browser says that one of our pages sent it: half of the check, for a form without anything to be bound to.
+    pub(crate) fn from_us(&self) -> Result<(), ForgeryError> {
+        if self.same_site { Ok(()) } else { Err(ForgeryError::CrossSite) }
+    }
+
     /// Checks the form against the cookie that its page was bound to, and opens it.
     pub(crate) fn verify(self, app: &App, bound_to: &OpaqueToken) -> Result<Params, ForgeryError> {
-        if !self.same_site {
-            return Err(ForgeryError::CrossSite);
-        }
+        self.from_us()?;
         let expected = csrf_token(app, bound_to);
         let presented = self.params.get(CSRF_FIELD).unwrap_or_default();
         if !constant_time_eq(expected.as_bytes(), presented.as_bytes()) {

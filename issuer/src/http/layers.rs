@@ -4,23 +4,23 @@ use std::any::Any;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{Any as AnyOrigin, CorsLayer};
-use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::request_id::{MakeRequestId, PropagateRequestIdLayer, RequestId, SetRequestIdLayer};
 use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::TraceLayer;
 
-use super::pages;
+use super::{error, pages};
 use crate::app::App;
+use crate::config::Limits;
 use crate::secret::random_id;
 
 /// CORS for the JSON endpoints: any origin, no credentials. Pages have none.
-pub(super) fn cors() -> CorsLayer {
+fn cors() -> CorsLayer {
     CorsLayer::new()
         .allow_origin(AnyOrigin)
         .allow_methods([Method::GET, Method::POST])
@@ -28,14 +28,23 @@ pub(super) fn cors() -> CorsLayer {
         .expose_headers([header::WWW_AUTHENTICATE, header::RETRY_AFTER])
 }
 
-/// Puts the layers around the routes, outermost last.
-pub(super) fn around(app: &Arc<App>, json: Router<Arc<App>>, pages: Router<Arc<App>>) -> Router<Arc<App>> {
-    let pages = pages.layer(middleware::from_fn_with_state(Arc::clone(app), render_errors));
+/// The routes by how they answer when something goes wrong.
+pub(super) struct Groups {
+    /// OAuth errors.
+    pub(super) json: Router<Arc<App>>,
+    /// Error pages.
+    pub(super) pages: Router<Arc<App>>,
+    /// A status alone.
+    pub(super) plain: Router<Arc<App>>,
+}
+
+/// Puts the layers around the routes, outermost last. Each group words what the router and the limits answer without words.
+pub(super) fn around(app: &Arc<App>, groups: Groups) -> Router<Arc<App>> {
     let limits = &app.config.limits;
+    let json = within(limits, groups.json).layer(middleware::map_response(error::worded)).layer(cors());
+    let pages = within(limits, groups.pages).layer(middleware::from_fn_with_state(Arc::clone(app), render_errors));
     json.merge(pages)
-        .layer(RequestBodyLimitLayer::new(limits.body))
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, limits.request_timeout))
-        .layer(CatchPanicLayer::custom(panicked))
+        .merge(within(limits, groups.plain))
         .layer(middleware::from_fn_with_state(Arc::clone(app), security_headers))
         .layer(PropagateRequestIdLayer::new(REQUEST_ID))
         // The path alone: queries carry codes, handles and states.
@@ -45,6 +54,13 @@ pub(super) fn around(app: &Arc<App>, json: Router<Arc<App>>, pages: Router<Arc<A
         }))
         .layer(SetRequestIdLayer::new(REQUEST_ID, DrawnId))
         .layer(middleware::from_fn(forget_request_id))
+}
+
+fn within(limits: &Limits, group: Router<Arc<App>>) -> Router<Arc<App>> {
+    group
+        .layer(DefaultBodyLimit::max(limits.body))
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, limits.request_timeout))
+        .layer(CatchPanicLayer::custom(panicked))
 }
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

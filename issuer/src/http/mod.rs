@@ -32,12 +32,11 @@ pub fn router(app: &Arc<App>) -> Router {
         .route("/.well-known/oauth-authorization-server", get(discovery::get))
         .route("/jwks.json", get(jwks::get))
         .route("/token", post(token::post))
-        .route("/userinfo", get(userinfo::get_or_post).post(userinfo::get_or_post))
-        .layer(layers::cors());
+        .route("/userinfo", get(userinfo::get_or_post).post(userinfo::get_or_post));
     let pages = Router::new()
         .route("/", get(home::get))
-        .route("/authorize", get(authorize::get).post(authorize::post))
-        .route("/authorize/resume", get(authorize::resume::get))
+        .route("/authorize", get(authorize::get).post(authorize::post).head(|| pages::no_head("GET, POST")))
+        .route("/authorize/resume", get(authorize::resume::get).head(|| pages::no_head("GET")))
         .route("/login", get(login::get).post(login::post))
         .route("/consent", get(consent::get).post(consent::post))
         .route("/logout", post(logout::post))
@@ -48,5 +47,5 @@ pub fn router(app: &Arc<App>) -> Router {
         .route("/assets/{name}", get(assets::get))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz));
-    layers::around(app, json.merge(plain), pages).with_state(Arc::clone(app))
+    layers::around(app, layers::Groups { json, pages, plain }).with_state(Arc::clone(app))
 }

@@ -14,6 +14,7 @@ use crate::domain::code;
 use crate::domain::cutoff::{Evidence, Standing, revoked};
 use crate::domain::grant::Grant;
 use crate::domain::ids::GrantId;
+use crate::domain::resource::Resource;
 use crate::domain::session::Session;
 use crate::http::pages::error::PageError;
 use crate::http::redirect::ClientRedirect;
@@ -80,6 +81,14 @@ pub(crate) async fn deny(app: &Arc<App>, asked: Asked<'_>, now: UnixTime) -> Res
     Ok(asked.back().with_error(app, &RequestError::new("access_denied", "the user said no")))
 }
 
+/// What was asked for, and without that what the page named: the client's default. A token request may then name it as well.
+fn resources(client: &Client, request: &AuthorizationRequest) -> Vec<Resource> {
+    match request.resources.as_slice() {
+        [] => client.default_resource.iter().cloned().collect(),
+        asked => asked.to_vec(),
+    }
+}
+
 /// The code; `None` when session or client died meanwhile, or another click was faster.
 async fn write(app: &App, asked: &Asked<'_>, session: &Session, now: UnixTime) -> Result<Option<OpaqueToken>, StoreError> {
     let Asked { client, request, answers } = asked;
@@ -106,7 +115,7 @@ async fn write(app: &App, asked: &Asked<'_>, session: &Session, now: UnixTime) -
         client_id: client.id.clone(),
         session_id: session.id.clone(),
         scopes: request.scopes.clone(),
-        resources: request.resources.clone(),
+        resources: resources(client, request),
         born: found.evidence.tick,
         auth_time: session.auth_time,
         amr: session.amr.clone(),

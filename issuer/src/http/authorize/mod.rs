@@ -61,7 +61,7 @@ pub(super) async fn get(
 pub(super) async fn post(State(app): State<Arc<App>>, request: Request) -> Result<Response, PageError> {
     let now = app.now();
     let bare = request.uri().query().is_none_or(str::is_empty);
-    let FormBody(params) = FormBody::read(request).await.map_err(|why| PageError::unreadable(&app, &why))?;
+    let FormBody(params) = FormBody::read(request).await.map_err(|why| PageError::bad_form(&app, &why))?;
     if !bare {
         return Err(PageError::unreadable(&app, &"a posted request carries its parameters in the body alone"));
     }
@@ -76,9 +76,9 @@ pub(super) async fn post(State(app): State<Arc<App>>, request: Request) -> Resul
 
 async fn judge(app: &Arc<App>, params: &Params, now: UnixTime) -> Result<Judged, PageError> {
     let unknown_client = || PageError::unknown_client(app);
-    let id = params.get("client_id").filter(|id| id.len() <= 64).ok_or_else(unknown_client)?;
+    let id: ClientId = params.get("client_id").and_then(|id| id.parse().ok()).ok_or_else(unknown_client)?;
     let mut reader = app.db.reader().await?;
-    let found = clients::find(&mut reader.conn(), &ClientId::new(id), now).await?;
+    let found = clients::find(&mut reader.conn(), &id, now).await?;
     drop(reader);
     let record = found.ok_or_else(unknown_client)?;
     if revoked(record.evidence.tick, &record.evidence).is_some() {

@@ -81,6 +81,14 @@ pub(crate) async fn find(app: &Arc<App>, handle: Option<&str>, browser: &Browser
     let kept = authorization_requests::find(&mut reader.conn(), &handle.hash(), now).await?.ok_or_else(gone)?;
     let client = clients::find(&mut reader.conn(), &kept.request.client_id, now).await?.ok_or_else(gone)?.client;
     drop(reader);
+    // The registration may have changed while the person was signing in, and the answer must not go where it no longer leads.
+    let request = &kept.request;
+    let allowed = client.redirect_uri(&request.redirect_uri).is_some()
+        && request.scopes.is_subset(&client.scopes)
+        && request.resources.iter().all(|resource| client.resources.contains(resource));
+    if !allowed {
+        return Err(gone());
+    }
     let ours = match &kept.browser_hash {
         Some(bound) => bound.matches(&browser.hash()),
         None => authorization_requests::claim(&app.db, handle.hash(), browser.hash()).await?,

@@ -45,7 +45,7 @@ pub(crate) async fn get(
 pub(crate) async fn post(State(app): State<Arc<App>>, request: Request) -> Result<Response, PageError> {
     let now = app.now();
     let headers = request.headers().clone();
-    let form = UnverifiedForm::read(&app, request).await.map_err(|why| PageError::unreadable(&app, &why))?;
+    let form = UnverifiedForm::read(&app, request).await.map_err(|why| PageError::bad_form(&app, &why))?;
     let Some(signed_in) = signed_in::find(&app, &headers, now).await? else { return Err(PageError::request_gone(&app)) };
     let params = form.verify(&app, &signed_in.cookie).map_err(|why| PageError::forged(&app, &why))?;
     let browser = Browser::recognise(&app, &headers);

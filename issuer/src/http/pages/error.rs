@@ -8,8 +8,8 @@ use axum::response::{IntoResponse, Response};
 use super::views::{ErrorPage, MakersNote};
 use super::{Policy, frame, page};
 use crate::app::App;
-use crate::http::error::{Fault, FaultKind, answers_faults};
-use crate::http::form::ForgeryError;
+use crate::http::error::{Fault, FaultKind, answers_faults, bare};
+use crate::http::form::{ForgeryError, FormError};
 use crate::secret::random_id;
 
 /// Why a page cannot be shown; what the person is told of it is in the one match of [`PageError::words`].
@@ -23,10 +23,12 @@ enum Kind {
     UnknownClient,
     UnregisteredRedirectUri,
     Unreadable(String),
+    TooLong,
     RequestGone,
     SetUpLinkDead,
     Forged,
     NotFound,
+    WrongMethod,
     Unavailable,
     Internal,
 }
@@ -61,6 +63,14 @@ impl PageError {
     /// The request cannot be read.
     pub(crate) fn unreadable(app: &Arc<App>, why: &dyn std::fmt::Display) -> Self {
         Self::new(app, Kind::Unreadable(why.to_string()))
+    }
+
+    /// The form cannot be read.
+    pub(crate) fn bad_form(app: &Arc<App>, why: &FormError) -> Self {
+        match why {
+            FormError::TooLong => Self::new(app, Kind::TooLong),
+            FormError::NotAForm | FormError::Unreadable | FormError::Params(_) => Self::unreadable(app, why),
+        }
     }
 
     /// The kept request was answered, has expired, or belongs to another browser.
@@ -116,6 +126,13 @@ impl PageError {
                 advice: NOTHING_SENT,
                 note: Some(("invalid_request", format!("{why}."))),
             },
+            Kind::TooLong => Words {
+                status: StatusCode::PAYLOAD_TOO_LARGE,
+                title: "That was too much",
+                lead: "The form holds more than we can take.",
+                advice: "Go back, shorten what you typed and send it again.",
+                note: None,
+            },
             Kind::RequestGone => Words {
                 status: StatusCode::BAD_REQUEST,
                 title: "This page is no longer current",
@@ -142,6 +159,13 @@ impl PageError {
                 title: "There is nothing here",
                 lead: "No page has this address.",
                 advice: "Check the address, or start from the front page.",
+                note: None,
+            },
+            Kind::WrongMethod => Words {
+                status: StatusCode::METHOD_NOT_ALLOWED,
+                title: "This page cannot be opened this way",
+                lead: "Its address is for a form to be sent to, not for the address bar.",
+                advice: "Start from the front page, or from the application that you want to use.",
                 note: None,
             },
             Kind::Unavailable => Words {
@@ -196,10 +220,18 @@ impl IntoResponse for PageError {
 #[derive(Debug, Clone)]
 struct Unrendered(Kind);
 
-/// Renders the page of a fault that had no App at hand.
+/// Renders the page of a fault that had no App at hand, or of an answer that the router or a limit gave without words.
 pub(crate) fn rendered(app: &Arc<App>, answer: Response) -> Response {
-    match answer.extensions().get::<Unrendered>() {
-        Some(Unrendered(kind)) => PageError::new(app, kind.clone()).into_response(),
-        None => answer,
+    let kind = match (answer.extensions().get::<Unrendered>(), bare(&answer)) {
+        (Some(Unrendered(kind)), _) => kind.clone(),
+        (None, Some(StatusCode::METHOD_NOT_ALLOWED)) => Kind::WrongMethod,
+        (None, Some(StatusCode::SERVICE_UNAVAILABLE)) => Kind::Unavailable,
+        (None, Some(StatusCode::INTERNAL_SERVER_ERROR)) => Kind::Internal,
+        (None, _) => return answer,
+    };
+    let mut page = PageError::new(app, kind).into_response();
+    if let Some(allow) = answer.headers().get(header::ALLOW) {
+        page.headers_mut().insert(header::ALLOW, allow.clone());
     }
+    page
 }

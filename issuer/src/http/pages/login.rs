@@ -53,7 +53,7 @@ pub(crate) async fn get(
 pub(crate) async fn post(State(app): State<Arc<App>>, request: Request) -> Result<Response, PageError> {
     let now = app.now();
     let headers = request.headers().clone();
-    let form = UnverifiedForm::read(&app, request).await.map_err(|why| PageError::unreadable(&app, &why))?;
+    let form = UnverifiedForm::read(&app, request).await.map_err(|why| PageError::bad_form(&app, &why))?;
     let browser = Browser::recognise(&app, &headers);
     let params = match form.verify(&app, &browser.token) {
         Ok(params) => params,

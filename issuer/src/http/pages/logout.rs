@@ -19,12 +19,17 @@ use crate::store::sessions;
 pub(crate) async fn post(State(app): State<Arc<App>>, request: Request) -> Result<Response, PageError> {
     let now = app.now();
     let headers = request.headers().clone();
-    let form = UnverifiedForm::read(&app, request).await.map_err(|why| PageError::unreadable(&app, &why))?;
+    let form = UnverifiedForm::read(&app, request).await.map_err(|why| PageError::bad_form(&app, &why))?;
+    // Another site's form comes without our cookie. To take the cookie away in the answer would be to sign that person out.
+    form.from_us().map_err(|why| PageError::forged(&app, &why))?;
+    let carried = Cookie::Session.read(&app, &headers).is_some();
     if let Some(signed_in) = signed_in::find(&app, &headers, now).await? {
         form.verify(&app, &signed_in.cookie).map_err(|why| PageError::forged(&app, &why))?;
         sessions::end(&app.db, signed_in.session.id, now).await?;
     }
     let mut answer = page(StatusCode::OK, &SignedOut { frame: &frame(&app, now) }, Policy::default())?;
-    answer.headers_mut().append(header::SET_COOKIE, Cookie::Session.clear(&app));
+    if carried {
+        answer.headers_mut().append(header::SET_COOKIE, Cookie::Session.clear(&app));
+    }
     Ok(answer)
 }

@@ -14,18 +14,28 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::State;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 
 use self::error::PageError;
 use self::views::{ClientLine, Frame};
 use super::authorize::resume::Resumed;
+use super::error::OAuthError;
 use crate::app::App;
 use crate::clock::UnixTime;
 
-/// Answers an address that nothing is at.
-pub(crate) async fn not_found(State(app): State<Arc<App>>) -> PageError {
-    PageError::not_found(&app)
+/// Answers an address that nothing is at: a page, or JSON for a client that wants nothing else.
+pub(crate) async fn not_found(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    match accept.contains("json") && !accept.contains("html") {
+        true => OAuthError::not_found().into_response(),
+        false => PageError::not_found(&app).into_response(),
+    }
+}
+
+/// Answers HEAD where a GET has an effect: whoever only asks for headers must not be given a code.
+pub(crate) async fn no_head(allow: &'static str) -> (StatusCode, [(header::HeaderName, &'static str); 1]) {
+    (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, allow)])
 }
 
 /// Around every page: the issuer and the date letter of the key that signs now.

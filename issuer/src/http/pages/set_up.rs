@@ -19,7 +19,7 @@ use crate::domain::password::{Password, PasswordError};
 use crate::domain::user::{Username, UsernameError, plausible_email};
 use crate::http::cookies::Browser;
 use crate::http::form::{UnverifiedForm, csrf_token};
-use crate::http::redirect;
+use crate::http::{redirect, signed_in};
 use crate::secret::TokenHash;
 use crate::store::set_up_tokens::{self, SetUp as Outcome};
 use crate::store::users::{self, NewUser};
@@ -45,7 +45,7 @@ pub(crate) async fn get(
 pub(crate) async fn post(State(app): State<Arc<App>>, request: Request) -> Result<Response, PageError> {
     let now = app.now();
     let headers = request.headers().clone();
-    let form = UnverifiedForm::read(&app, request).await.map_err(|why| PageError::unreadable(&app, &why))?;
+    let form = UnverifiedForm::read(&app, request).await.map_err(|why| PageError::bad_form(&app, &why))?;
     let browser = Browser::recognise(&app, &headers);
     let params = form.verify(&app, &browser.token).map_err(|why| PageError::forged(&app, &why))?;
     let token = living_link(&app, &params, now).await?;
@@ -82,7 +82,7 @@ pub(crate) async fn post(State(app): State<Arc<App>>, request: Request) -> Resul
         return Ok(redirect::to("/login"));
     };
     let proved = Proved { user: record.user, born: record.evidence.tick };
-    let cookie = begin_session(&app, &proved, None, &headers, now).await?;
+    let cookie = begin_session(&app, &proved, signed_in::find(&app, &headers, now).await?, &headers, now).await?;
     Ok(with_cookie(redirect::to("/"), cookie))
 }
 

@@ -9,7 +9,7 @@ use crate::domain::claims::{
     ACCESS_TOKEN_TYP, ACR_PASSWORD, AccessToken, Audience, ID_TOKEN_LIFE, ID_TOKEN_TYP, IdToken, at_hash,
 };
 use crate::domain::client::{Client, TokenClaim};
-use crate::domain::grant::{Asked, Grant};
+use crate::domain::grant::{Asked, Excess, Grant};
 use crate::domain::ids::{Tick, TokenId};
 use crate::domain::resource::Resource;
 use crate::domain::scope::{Scope, ScopeSet};
@@ -36,6 +36,7 @@ pub(super) struct FromGrant<'a> {
 pub(super) fn from_grant(app: &App, mint: FromGrant<'_>) -> Result<TokenResponse, OAuthError> {
     let FromGrant { client, grant, asked, nonce, refresh_token, now } = mint;
     let (scopes, resources) = grant.narrowed(&asked)?;
+    let (scopes, resources) = still_allowed(client, &scopes, resources)?;
     let asked = |claim: TokenClaim| client.token_claims.contains(&claim);
     let access_token = AccessToken {
         sub: grant.user_id.to_string(),
@@ -47,7 +48,7 @@ pub(super) fn from_grant(app: &App, mint: FromGrant<'_>) -> Result<TokenResponse
         ..bare(app, client, scopes.clone(), &resources, grant.born, now)
     };
     let access_token = app.sign(now, ACCESS_TOKEN_TYP, &access_token)?;
-    let id_token = if grant.scopes.contains(&Scope::OPENID) {
+    let id_token = if grant.scopes.contains(&Scope::OPENID) && client.scopes.contains(&Scope::OPENID) {
         let claims = IdToken {
             iss: app.config.issuer.as_str().to_owned(),
             sub: grant.user_id.clone(),
@@ -66,6 +67,14 @@ pub(super) fn from_grant(app: &App, mint: FromGrant<'_>) -> Result<TokenResponse
         None
     };
     Ok(answer(access_token, life(client), scopes, refresh_token, id_token))
+}
+
+/// What the registration of this moment still allows: it may have shrunk since the grant.
+fn still_allowed(client: &Client, scopes: &ScopeSet, resources: Vec<Resource>) -> Result<(ScopeSet, Vec<Resource>), Excess> {
+    match resources.iter().all(|resource| client.resources.contains(resource)) {
+        true => Ok((scopes.intersection(&client.scopes), resources)),
+        false => Err(Excess::Resource),
+    }
 }
 
 /// A token for the client itself, born at the tick that was read with its authentication.

@@ -41,9 +41,11 @@ impl TokenRequest {
 
     /// The scopes asked for, if any.
     fn scope(&self) -> Result<Option<ScopeSet>, OAuthError> {
-        let parse =
-            |text: &str| text.parse().map_err(|_| OAuthError::bad_request("invalid_scope", "scope is not a list of scope names"));
-        self.params.get("scope").map(parse).transpose()
+        let Some(text) = self.params.get("scope") else { return Ok(None) };
+        match text.parse::<ScopeSet>() {
+            Ok(scopes) if !scopes.is_empty() => Ok(Some(scopes)),
+            Ok(_) | Err(_) => Err(OAuthError::bad_request("invalid_scope", "scope is not a list of scope names")),
+        }
     }
 }
 
@@ -99,6 +101,11 @@ pub(super) async fn post(State(app): State<Arc<App>>, request: Request) -> Resul
 
 impl From<FormError> for OAuthError {
     fn from(why: FormError) -> Self {
-        Self::invalid_request(printable(&why.to_string()))
+        match why {
+            FormError::TooLong => Self::too_long(),
+            FormError::NotAForm | FormError::Unreadable | FormError::Params(_) => {
+                Self::invalid_request(printable(&why.to_string()))
+            }
+        }
     }
 }
