@@ -435,7 +435,8 @@ mod tests {
                 .render()
         };
         add("set_up", false, set_up(&[]));
-        add("set_up wrong in one", true, set_up(&[SetUpProblem::UsernameTaken]));
+        add("set_up wrong in one", true, set_up(&[SetUpProblem::PasswordTooLong]));
+        add("set_up name taken", true, set_up(&[SetUpProblem::UsernameTaken]));
         add("set_up wrong in one", true, set_up(&[SetUpProblem::PasswordTooLong]));
         add("set_up wrong in one", true, set_up(&[SetUpProblem::UsernameNotAllowed]));
         let several = [
