@@ -111,7 +111,7 @@ async fn redeem_in(tx: &mut Tx<'_>, redemption: &Redemption) -> Result<Redeemed,
     if !consume(tx, &redemption.code_hash, now).await? {
         return replayed(tx, code.grant_id, now).await;
     }
-    let found = evidence::read(tx, &levels(&grant), now).await?;
+    let found = evidence::read(tx, &Levels::of(&grant), now).await?;
     if let Some(level) = revoked(grant.born, &found.evidence) {
         return Ok(Redeemed::Dead(level));
     }
@@ -122,17 +122,6 @@ async fn redeem_in(tx: &mut Tx<'_>, redemption: &Redemption) -> Result<Redeemed,
         refresh_tokens::insert(tx, &grant, 0, refresh).await?;
     }
     Ok(Redeemed::Tokens { grant, nonce: code.nonce })
-}
-
-/// What a grant's tokens are judged by. The session of an offline grant is not.
-pub(super) fn levels(grant: &Grant) -> Levels {
-    Levels {
-        user: Some(grant.user_id.clone()),
-        client: Some(grant.client_id.clone()),
-        session: (!grant.offline()).then(|| grant.session_id.clone()),
-        grant: Some(grant.id.clone()),
-        ..Levels::default()
-    }
 }
 
 /// The code of this hash.

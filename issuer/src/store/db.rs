@@ -1,5 +1,6 @@
 //! The pools, the macro that runs one SQL text on whichever driver is open, and the one door through which all writes go.
 
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
@@ -231,6 +232,7 @@ impl Db {
 }
 
 async fn open_sqlite(path: &Path) -> Result<Pools, StoreError> {
+    make_private(path)?;
     let options = SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(true)
@@ -249,6 +251,16 @@ async fn open_sqlite(path: &Path) -> Result<Pools, StoreError> {
         .connect_with(options.create_if_missing(false).pragma("query_only", "ON"))
         .await?;
     Ok(Pools::Sqlite { read, write })
+}
+
+/// Makes the file with an owner alone, where there is none; SQLite gives its companions the same mode.
+fn make_private(path: &Path) -> Result<(), StoreError> {
+    match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Err(fault) if fault.kind() != std::io::ErrorKind::AlreadyExists => {
+            Err(StoreError::Refused(format!("the database {} cannot be made: {fault}", path.display())))
+        }
+        Ok(_) | Err(_) => Ok(()),
+    }
 }
 
 /// Several processes that start at once on an empty file race to switch it to WAL, and SQLite's own patience does not cover that

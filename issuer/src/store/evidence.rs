@@ -3,6 +3,7 @@
 use super::{Conn, StoreError};
 use crate::clock::UnixTime;
 use crate::domain::cutoff::{Evidence, Standing, Target};
+use crate::domain::grant::Grant;
 use crate::domain::ids::{ClientId, GrantId, KeyId, SessionId, Tick, TokenId, UserId};
 
 /// The levels to judge by. A level that is not asked for is not judged; one whose row is missing is dead.
@@ -20,6 +21,19 @@ pub struct Levels {
     pub token: Option<TokenId>,
     /// The key that signed it.
     pub key: Option<KeyId>,
+}
+
+impl Levels {
+    /// What a grant's tokens are judged by. The session of an offline grant is not.
+    pub fn of(grant: &Grant) -> Self {
+        Self {
+            user: Some(grant.user_id.clone()),
+            client: Some(grant.client_id.clone()),
+            session: (!grant.offline()).then(|| grant.session_id.clone()),
+            grant: Some(grant.id.clone()),
+            ..Self::default()
+        }
+    }
 }
 
 /// Evidence, and whether the session's time has run out: a fact of the clock, which `revoked` knows nothing of.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 
-use super::codes::levels;
-use super::{Conn, Db, StoreError, Tx, evidence, grants};
+use super::evidence::{self, Levels};
+use super::{Conn, Db, StoreError, Tx, grants};
 use crate::clock::UnixTime;
 use crate::domain::cutoff::{Level, revoked};
 use crate::domain::grant::{Asked, Excess, Grant};
@@ -110,7 +110,7 @@ async fn rotate_in(tx: &mut Tx<'_>, rotation: &Rotation) -> Result<Rotated, Stor
     // Read again: what was seen before the lock may be older than the transaction that held it.
     let Some(token) = find(tx, &rotation.token_hash).await? else { return Ok(Rotated::Refused("unknown refresh token")) };
     let Some(grant) = grants::find(tx, &token.grant_id).await? else { return Ok(Rotated::Refused("no grant")) };
-    let found = evidence::read(tx, &levels(&grant), now).await?;
+    let found = evidence::read(tx, &Levels::of(&grant), now).await?;
     if let Some(level) = revoked(grant.born, &found.evidence) {
         return Ok(Rotated::Dead(level));
     }

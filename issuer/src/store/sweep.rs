@@ -33,29 +33,22 @@ const BATCHES: [&str; 7] = [
      (SELECT token_hash FROM refresh_tokens WHERE successor_salt IS NOT NULL AND retry_until < $1 LIMIT 500)",
 ];
 
+/// The rows of dead and retired keys, and the feed's entries about them. Their ticks are times, near enough for ninety days.
+const LATE: [&str; 2] = [
+    "DELETE FROM signing_keys WHERE published_until < $1 AND (revoked_at IS NULL OR revoked_at < $1)
+     AND epoch < (SELECT MAX(epoch) FROM signing_keys)",
+    "DELETE FROM feed_entries WHERE tick IN (SELECT tick FROM cutoffs WHERE level = 'kid' AND tick < $1)",
+];
+
 /// Deletes one batch of each kind; how many rows went. Nothing to do is the sign to stop.
 pub async fn batch(db: &Db, now: UnixTime) -> Result<u64, StoreError> {
+    let early = BATCHES.into_iter().map(|statement| (statement, now - AFTER_END));
+    let late = LATE.into_iter().map(|statement| (statement, now - KEYS_AFTER_END));
     let mut swept = 0;
-    for statement in BATCHES {
+    for input in early.chain(late) {
         swept += db
-            .write((statement, now - AFTER_END), |tx, (statement, before)| {
-                async move { sql!(tx, execute, *statement, before.millis()) }.boxed()
-            })
+            .write(input, |tx, (statement, before)| async move { sql!(tx, execute, *statement, before.millis()) }.boxed())
             .await?;
     }
-    swept += db
-        .write(now - KEYS_AFTER_END, |tx, before| {
-            async move {
-                sql!(
-                    tx,
-                    execute,
-                    "DELETE FROM signing_keys WHERE published_until < $1 AND (revoked_at IS NULL OR revoked_at < $1)
-                     AND epoch < (SELECT MAX(epoch) FROM signing_keys)",
-                    before.millis(),
-                )
-            }
-            .boxed()
-        })
-        .await?;
     Ok(swept)
 }
