@@ -17,4 +17,6 @@ mod secrets_at_rest;
 #[cfg(test)]
 mod serve;
 #[cfg(test)]
+mod store;
+#[cfg(test)]
 mod whole_path;
