@@ -54,6 +54,10 @@ macro_rules! commit {
     }};
 }
 
+mod authorization_requests;
+mod codes;
+mod grants;
+mod refresh_tokens;
 mod rows;
 mod sessions;
 mod users;
