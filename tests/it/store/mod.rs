@@ -55,11 +55,14 @@ macro_rules! commit {
 }
 
 mod authorization_requests;
+mod clients;
 mod codes;
 mod grants;
 mod refresh_tokens;
 mod rows;
 mod sessions;
+mod set_up_tokens;
+mod signing_keys;
 mod users;
 
 /// When everything here happens, unless a test says otherwise.
