@@ -57,6 +57,8 @@ macro_rules! commit {
 mod authorization_requests;
 mod clients;
 mod codes;
+mod evidence;
+mod feed_head;
 mod grants;
 mod refresh_tokens;
 mod rows;
