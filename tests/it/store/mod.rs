@@ -57,9 +57,11 @@ macro_rules! commit {
 mod authorization_requests;
 mod clients;
 mod codes;
+mod db;
 mod evidence;
 mod feed_head;
 mod grants;
+mod migrate;
 mod refresh_tokens;
 mod rows;
 mod sessions;
