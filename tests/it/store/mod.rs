@@ -67,6 +67,7 @@ mod rows;
 mod sessions;
 mod set_up_tokens;
 mod signing_keys;
+mod sweep;
 mod users;
 
 /// When everything here happens, unless a test says otherwise.
