@@ -57,6 +57,7 @@ macro_rules! commit {
 mod authorization_requests;
 mod clients;
 mod codes;
+mod coverage;
 mod db;
 mod evidence;
 mod feed_head;
