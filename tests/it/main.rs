@@ -5,6 +5,8 @@ mod browser;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod floors;
+#[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod keys;
