@@ -5,6 +5,8 @@ mod browser;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod floors;
+#[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod http;
@@ -18,5 +20,7 @@ mod readme;
 mod secrets_at_rest;
 #[cfg(test)]
 mod serve;
+#[cfg(test)]
+mod store;
 #[cfg(test)]
 mod whole_path;

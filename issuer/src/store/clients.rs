@@ -1,5 +1,7 @@
 //! The `clients` and `client_secrets` tables.
 
+use std::sync::Arc;
+
 use futures_util::FutureExt;
 
 use super::evidence::cut_off;
@@ -122,10 +124,20 @@ pub async fn reconcile(
 ) -> Result<Reconciled, StoreError> {
     let declared: Vec<(DeclaredClient, String)> =
         declared.into_iter().map(|one| print(&one.client).map(|registration| (one, registration))).collect::<Result<_, _>>()?;
-    db.write((origin, declared, now), |tx, (origin, declared, now)| {
-        async move { reconcile_in(tx, *origin, declared, *now).await }.boxed()
-    })
-    .await
+    let wanted = Arc::new((origin, declared, now));
+    loop {
+        let reconciled = db
+            .write(Arc::clone(&wanted), |tx, wanted| {
+                let (origin, declared, now) = wanted.as_ref();
+                async move { reconcile_in(tx, *origin, declared, *now).await }.boxed()
+            })
+            .await;
+        match reconciled {
+            // The list was too old. Each time it has grown by one of the declared, so this ends.
+            Err(StoreError::Superseded) => {}
+            outcome => return outcome,
+        }
+    }
 }
 
 async fn reconcile_in(
@@ -144,6 +156,9 @@ async fn reconcile_in(
         let id = &one.client.id;
         if insert(tx, one, registration, now).await? {
             created.push(id.clone());
+        } else if find(id).is_none() && !created.contains(id) {
+            // Somebody registered it after the list was read, perhaps for another origin.
+            return Err(StoreError::Superseded);
         } else if update(tx, one, registration, now).await? {
             updated.push(id.clone());
         }

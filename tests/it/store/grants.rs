@@ -1,0 +1,80 @@
+//! Grants: written with their code or not at all, ended once.
+
+use passant::domain::cutoff::Standing;
+use passant::domain::ids::{ClientId, GrantId, SessionId, Tick, UserId};
+use passant::store::evidence::{self, Levels};
+use passant::store::grants::{self, Approval};
+use passant::store::{authorization_requests, codes};
+
+use super::rows::{HOUR, approval, keep, new_approval};
+use super::{NOW, Replicas, count, rows};
+
+fn answering(handle: passant::secret::TokenHash) -> Approval {
+    let approval = new_approval(&UserId::new("u"), &ClientId::new("c"), &SessionId::new("s"), Tick::new(1));
+    Approval { answers: Some(handle), ..approval }
+}
+
+async fn standing(it: &Replicas, id: &GrantId) -> Standing {
+    let levels = Levels { grant: Some(id.clone()), ..Levels::default() };
+    read!(it.db, conn => evidence::read(conn, &levels, NOW)).evidence.grant
+}
+
+on_both_databases! {
+    async fn an_approval_leaves_a_grant_and_its_code(it) {
+        let approval = approval(&it.db).await;
+        assert_eq!(read!(it.db, conn => grants::find(conn, &approval.grant.id)), Some(approval.grant.clone()));
+        let code = read!(it.db, conn => codes::find(conn, &approval.code_hash)).unwrap();
+        assert_eq!((code.grant_id, code.consumed), (approval.grant.id, false));
+        assert!(read!(it.db, conn => grants::find(conn, &GrantId::random())).is_none());
+    }
+
+    async fn an_approval_answers_its_request(it) {
+        let handle = keep(&it.db, None).await.handle_hash;
+        assert!(grants::approve(&it.db, answering(handle.clone())).await.unwrap());
+        assert!(read!(it.db, conn => authorization_requests::find(conn, &handle, NOW)).is_none());
+    }
+
+    async fn an_approval_that_comes_too_late_writes_nothing(it) {
+        let handle = keep(&it.db, None).await.handle_hash;
+        assert!(authorization_requests::refuse(&it.db, handle.clone(), NOW).await.unwrap());
+        assert!(!grants::approve(&it.db, answering(handle)).await.unwrap());
+        assert_eq!(count(&it.db, "SELECT (SELECT COUNT(*) FROM grants) + (SELECT COUNT(*) FROM codes)").await, 0);
+    }
+
+    async fn a_revoked_grant_is_cut_off_once(it) {
+        let (mine, other) = (approval(&it.db).await.grant.id, approval(&it.db).await.grant.id);
+        let before = it.tick().await;
+        let tick = grants::revoke(&it.db, mine.clone(), NOW).await.unwrap().unwrap();
+        assert!(tick > before);
+        assert_eq!(standing(&it, &mine).await, Standing::Ended);
+        assert_eq!(standing(&it, &other).await, Standing::CutOff(Tick::ZERO));
+        assert_eq!(commit!(it.db, mine, |tx, id| grants::end(tx, id, NOW)).unwrap(), None);
+        assert_eq!(grants::revoke(&it.db, GrantId::random(), NOW).await.unwrap(), None, "an unknown one");
+        assert_eq!(it.tick().await, tick);
+    }
+
+    async fn a_lock_notes_the_use_of_a_grant(it) {
+        let id = approval(&it.db).await.grant.id;
+        assert!(commit!(it.db, id, |tx, id| grants::lock(tx, id, NOW + HOUR)).unwrap());
+        let used: Vec<(i64,)> = rows(&it.db, "SELECT last_used_at FROM grants").await;
+        assert_eq!(used, [((NOW + HOUR).millis(),)]);
+        assert!(!commit!(it.db, GrantId::random(), |tx, id| grants::lock(tx, id, NOW)).unwrap());
+    }
+
+    async fn one_of_two_approvals_answers_a_request(it) {
+        it.one_wins(async || keep(&it.db, None).await.handle_hash, |db, handle, _| async move {
+            grants::approve(&db, answering(handle)).await.unwrap()
+        }).await;
+        assert_eq!(count(&it.db, "SELECT COUNT(*) FROM grants").await, 40);
+    }
+
+    async fn one_of_two_requests_ends_a_grant(it) {
+        it.one_wins(async || approval(&it.db).await.grant.id, |db, id, side| async move {
+            if side == 0 {
+                grants::revoke(&db, id, NOW).await.unwrap().is_some()
+            } else {
+                commit!(db, id, |tx, id| grants::end(tx, id, NOW)).unwrap().is_some()
+            }
+        }).await;
+    }
+}
