@@ -132,7 +132,7 @@ impl Agent {
             if value.is_empty() {
                 self.cookies.remove(name);
             } else {
-                self.world.secrets.collect(&format!("cookie {name}"), value);
+                self.world.secrets.collect(format!("cookie {name}"), value);
                 self.cookies.insert(name.to_owned(), value.to_owned());
             }
         }
