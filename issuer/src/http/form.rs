@@ -78,13 +78,13 @@ impl UnverifiedForm {
     }
 
     /// Whether the browser says that one of our pages sent it: half of the check, for a form without anything to be bound to.
-    pub(crate) fn from_us(&self) -> Result<(), ForgeryError> {
+    pub(crate) fn came_from_us(&self) -> Result<(), ForgeryError> {
         if self.same_site { Ok(()) } else { Err(ForgeryError::CrossSite) }
     }
 
     /// Checks the form against the cookie that its page was bound to, and opens it.
     pub(crate) fn verify(self, app: &App, bound_to: &OpaqueToken) -> Result<Params, ForgeryError> {
-        self.from_us()?;
+        self.came_from_us()?;
         let expected = csrf_token(app, bound_to);
         let presented = self.params.get(CSRF_FIELD).unwrap_or_default();
         if !constant_time_eq(expected.as_bytes(), presented.as_bytes()) {

@@ -260,6 +260,35 @@ on_both_engines! {
         assert_eq!((count(&world, "authorization_requests").await, count(&world, "sessions").await), (0, 1));
     }
 
+    async fn id_token_hint_lets_nobody_else_answer(world) {
+        world.user(ADA.0, ADA.1).await;
+        world.user(GRACE.0, GRACE.1).await;
+        let client = world.client("shop-web", |_| {}).await;
+        let graces = world.agent().tokens(&client, GRACE, &[]).await.0["id_token"].as_str().unwrap().to_owned();
+        let mut agent = world.agent();
+        let tokens = agent.tokens(&client, ADA, &[]).await;
+        let adas = tokens.0["id_token"].as_str().unwrap();
+        world.advance(Duration::from_secs(60 * 60));
+
+        let answer = agent.authorize(&client, &[("prompt", "none"), ("id_token_hint", adas)]).await;
+        Callback::parse(answer.location(), client.redirect_uri()).code();
+        let answer = agent.authorize(&client, &[("prompt", "none"), ("id_token_hint", &graces)]).await;
+        sent_back(&answer, &client, "login_required");
+        for (who, error) in [(ADA, Some("login_required")), (GRACE, None)] {
+            let answer = agent.authorize(&client, &[("id_token_hint", &graces)]).await;
+            let page = agent.follow(answer).await;
+            assert!(page.body.contains("name=\"password\""), "somebody else is signed in");
+            world.advance(Duration::from_secs(1));
+            let answer = agent.submit(&page, "/login", &[("username", who.0), ("password", who.1)]).await;
+            let answer = agent.follow(answer).await;
+            assert_eq!(Callback::parse(answer.location(), client.redirect_uri()).get("error"), error);
+            world.advance(Duration::from_secs(1));
+        }
+        for odd in ["x", tokens.access(), &format!("{adas}x")] {
+            sent_back(&agent.authorize(&client, &[("id_token_hint", odd)]).await, &client, "invalid_request");
+        }
+    }
+
     async fn prompt_login_asks_again_however_often_the_flow_is_started_over(world) {
         world.user(ADA.0, ADA.1).await;
         let client = world.client("shop-web", |_| {}).await;

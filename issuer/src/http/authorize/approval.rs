@@ -51,7 +51,9 @@ pub(crate) async fn take(
 ) -> Result<Response, PageError> {
     let error = match (step, signed_in) {
         (Step::Approve, Some(signed_in)) => return approve(app, asked, signed_in, now).await,
-        (Step::LoginRequired, _) => RequestError::new("login_required", "nobody is signed in, or not recently enough"),
+        (Step::LoginRequired, _) => {
+            RequestError::new("login_required", "nobody is signed in, not recently enough, or somebody else")
+        }
         (Step::ConsentRequired, _) => RequestError::new("consent_required", "the user has to be asked"),
         (Step::SignIn | Step::Consent | Step::Approve, _) => return Err(PageError::request_gone(app)),
     };

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use axum::extract::{RawQuery, Request, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
+use serde_json::Value;
 
 use super::cookies::Browser;
 use super::form::FormBody;
@@ -17,10 +18,11 @@ use super::redirect::{self, ClientRedirect};
 use super::signed_in;
 use crate::app::App;
 use crate::clock::UnixTime;
-use crate::domain::authorization_request::{AuthorizationRequest, HANDLE_PREFIX, LIFE, Step, next_step};
+use crate::domain::authorization_request::{AuthorizationRequest, HANDLE_PREFIX, LIFE, RequestError, Step, next_step};
+use crate::domain::claims::ID_TOKEN_TYP;
 use crate::domain::client::Client;
 use crate::domain::cutoff::revoked;
-use crate::domain::ids::ClientId;
+use crate::domain::ids::{ClientId, UserId};
 use crate::domain::params::Params;
 use crate::secret::{OpaqueToken, TokenHash};
 use crate::store::authorization_requests::{self, KeptRequest};
@@ -89,7 +91,7 @@ async fn judge(app: &Arc<App>, params: &Params, now: UnixTime) -> Result<Judged,
         .get("redirect_uri")
         .filter(|presented| client.redirect_uri(presented).is_some())
         .ok_or_else(|| PageError::unregistered_redirect_uri(app))?;
-    match AuthorizationRequest::parse(params, &client, redirect_uri) {
+    match AuthorizationRequest::parse(params, &client, redirect_uri).and_then(|request| with_hint(app, params, request)) {
         Ok(request) => Ok(Judged::Good(Box::new((client, request)))),
         Err(error) => {
             tracing::info!(client_id = %client.id, error = error.code, "refused an authorization request");
@@ -97,6 +99,20 @@ async fn judge(app: &Arc<App>, params: &Params, now: UnixTime) -> Result<Judged,
             let state = params.get("state").filter(|state| state.len() <= 4096);
             Ok(Judged::Back(ClientRedirect { redirect_uri, state }.with_error(app, &error)))
         }
+    }
+}
+
+/// Adds whom an `id_token_hint` names. The token may be old: it is a hint, and proves nothing to anybody.
+fn with_hint(app: &App, params: &Params, request: AuthorizationRequest) -> Result<AuthorizationRequest, RequestError> {
+    let Some(hint) = params.get("id_token_hint") else { return Ok(request) };
+    let refuse = || RequestError::new("invalid_request", "id_token_hint is not an ID token of this issuer");
+    let (claims, _) = app.keys.verify(hint, ID_TOKEN_TYP).map_err(|_| refuse())?;
+    let text = |name: &str| claims.get(name).and_then(Value::as_str);
+    match (text("iss"), text("sub")) {
+        (Some(issuer), Some(sub)) if issuer == app.config.issuer.as_str() => {
+            Ok(AuthorizationRequest { hinted_user: Some(UserId::new(sub)), ..request })
+        }
+        _ => Err(refuse()),
     }
 }
 

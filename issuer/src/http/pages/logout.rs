@@ -21,7 +21,7 @@ pub(crate) async fn post(State(app): State<Arc<App>>, request: Request) -> Resul
     let headers = request.headers().clone();
     let form = UnverifiedForm::read(&app, request).await.map_err(|why| PageError::bad_form(&app, &why))?;
     // Another site's form comes without our cookie. To take the cookie away in the answer would be to sign that person out.
-    form.from_us().map_err(|why| PageError::forged(&app, &why))?;
+    form.came_from_us().map_err(|why| PageError::forged(&app, &why))?;
     let carried = Cookie::Session.read(&app, &headers).is_some();
     if let Some(signed_in) = signed_in::find(&app, &headers, now).await? {
         form.verify(&app, &signed_in.cookie).map_err(|why| PageError::forged(&app, &why))?;

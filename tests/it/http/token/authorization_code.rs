@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use passant::domain::claims::at_hash;
 use passant::domain::client::{GrantType, TokenClaim};
+use passant::secret::TokenHash;
 use passant_tests::on_both_engines;
 use passant_tests::world::{Tokens, VERIFIER, challenge};
 use serde_json::{Value, json};
@@ -123,6 +124,20 @@ on_both_engines! {
             let fields = with(redemption(&client, &code), "code_verifier", verifier);
             assert_error(&client.token(&world, &fields).await, 400, "invalid_grant");
             assert_error(&client.redeem(&agent, &code).await, 400, "invalid_grant");
+        }
+    }
+
+    async fn verifier_has_43_to_128_unreserved_characters_even_where_its_hash_fits(world) {
+        world.user(ADA.0, ADA.1).await;
+        let client = world.client("shop-web", |_| {}).await;
+        let mut agent = world.agent();
+        let (short, shortest, longest, long) = ("v".repeat(42), "v".repeat(43), "-._~".repeat(32), "v".repeat(129));
+        let odd = format!("{shortest}+");
+        for (verifier, good) in [(&short, false), (&shortest, true), (&longest, true), (&long, false), (&odd, false)] {
+            let challenge = TokenHash::of(verifier);
+            let code = code(&mut agent, &client, &[("code_challenge", challenge.as_str())]).await;
+            let answer = client.token(&world, &with(redemption(&client, &code), "code_verifier", verifier)).await;
+            assert_eq!(answer.status == StatusCode::OK, good, "{verifier}: {}", answer.body);
         }
     }
 
