@@ -177,6 +177,7 @@ pub(super) fn kept(browser: Option<TokenHash>) -> KeptRequest {
             code_challenge: Some(challenge().to_owned()),
             prompt: Prompt::default(),
             max_age: Some(60),
+            hinted_user: None,
             login_hint: None,
         },
         created_at: NOW,
