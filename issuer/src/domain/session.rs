@@ -54,7 +54,7 @@ impl Session {
 pub enum Reauthentication {
     /// Nothing.
     None,
-    /// `max_age`: not older than this when the request arrives.
+    /// `max_age`: not older than this when the request is answered, or newer than the request.
     OlderThan(Duration),
     /// `prompt=login`: after this request.
     Always,

@@ -15,6 +15,7 @@ pub mod serve;
 mod signed_in;
 mod token;
 mod userinfo;
+mod visit;
 
 use std::sync::Arc;
 

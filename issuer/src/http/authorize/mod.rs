@@ -6,16 +6,14 @@ pub(crate) mod resume;
 
 use std::sync::Arc;
 
-use axum::extract::{RawQuery, Request, State};
-use axum::http::HeaderMap;
+use axum::extract::{Request, State};
 use axum::response::Response;
 use serde_json::Value;
 
-use super::cookies::Browser;
 use super::form::FormBody;
 use super::pages::error::PageError;
 use super::redirect::{self, ClientRedirect};
-use super::signed_in;
+use super::visit::Visit;
 use crate::app::App;
 use crate::clock::UnixTime;
 use crate::domain::authorization_request::{AuthorizationRequest, HANDLE_PREFIX, LIFE, RequestError, Step, next_step};
@@ -37,26 +35,19 @@ enum Judged {
 }
 
 /// By GET: our cookies are here, so the next step can be taken at once.
-pub(super) async fn get(
-    State(app): State<Arc<App>>,
-    headers: HeaderMap,
-    RawQuery(query): RawQuery,
-) -> Result<Response, PageError> {
-    let now = app.now();
-    let params = Params::parse(query.unwrap_or_default().as_bytes()).map_err(|why| PageError::unreadable(&app, &why))?;
-    let (client, request) = match judge(&app, &params, now).await? {
+pub(super) async fn get(State(app): State<Arc<App>>, visit: Visit) -> Result<Response, PageError> {
+    let (client, request) = match judge(&app, &visit.query, visit.now).await? {
         Judged::Good(good) => *good,
         Judged::Back(answer) => return Ok(answer),
     };
-    let signed_in = signed_in::find(&app, &headers, now).await?;
-    let step = next_step(&request, &client, signed_in.as_ref().map(|found| &found.session), now, now);
+    let signed_in = visit.signed_in(&app).await?;
+    let step = next_step(&request, &client, signed_in.as_ref().map(|found| &found.session), visit.now, visit.now);
     if let Step::SignIn | Step::Consent = step {
-        let browser = Browser::recognise(&app, &headers);
-        let handle = keep(&app, request, Some(browser.hash()), now).await?;
-        return Ok(browser.remember(resume::show(step, &handle)));
+        let handle = keep(&app, request, Some(visit.browser.hash()), visit.now).await?;
+        return Ok(visit.browser.remember(resume::show(step, &handle)));
     }
     let asked = approval::Asked { client: &client, request: &request, answers: None };
-    approval::take(&app, step, asked, signed_in.as_ref(), now).await
+    approval::take(&app, step, asked, signed_in.as_ref(), visit.now).await
 }
 
 /// By POST: it may come from another site and so without our cookies. The request is kept, and followed by GET.

@@ -3,8 +3,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{RawQuery, State};
-use axum::http::HeaderMap;
+use axum::extract::State;
 use axum::response::Response;
 
 use super::approval;
@@ -12,11 +11,11 @@ use crate::app::App;
 use crate::clock::UnixTime;
 use crate::domain::authorization_request::{Step, next_step};
 use crate::domain::client::Client;
-use crate::domain::params::Params;
 use crate::http::cookies::Browser;
 use crate::http::pages::error::PageError;
 use crate::http::redirect;
-use crate::http::signed_in::{self, SignedIn};
+use crate::http::signed_in::SignedIn;
+use crate::http::visit::Visit;
 use crate::secret::OpaqueToken;
 use crate::store::authorization_requests::{self, KeptRequest};
 use crate::store::clients;
@@ -56,21 +55,14 @@ pub(super) fn show(step: Step, handle: &OpaqueToken) -> Response {
 }
 
 /// Goes on with the request of a handle.
-pub(crate) async fn get(
-    State(app): State<Arc<App>>,
-    headers: HeaderMap,
-    RawQuery(query): RawQuery,
-) -> Result<Response, PageError> {
-    let now = app.now();
-    let params = Params::parse(query.unwrap_or_default().as_bytes()).map_err(|why| PageError::unreadable(&app, &why))?;
-    let browser = Browser::recognise(&app, &headers);
-    let resumed = find(&app, params.get("request"), &browser, now).await?;
-    let signed_in = signed_in::find(&app, &headers, now).await?;
-    let answer = match resumed.step(signed_in.as_ref(), now) {
+pub(crate) async fn get(State(app): State<Arc<App>>, visit: Visit) -> Result<Response, PageError> {
+    let resumed = find(&app, visit.query.get("request"), &visit.browser, visit.now).await?;
+    let signed_in = visit.signed_in(&app).await?;
+    let answer = match resumed.step(signed_in.as_ref(), visit.now) {
         step @ (Step::SignIn | Step::Consent) => show(step, &resumed.handle),
-        step => approval::take(&app, step, resumed.asked(), signed_in.as_ref(), now).await?,
+        step => approval::take(&app, step, resumed.asked(), signed_in.as_ref(), visit.now).await?,
     };
-    Ok(browser.remember(answer))
+    Ok(visit.browser.remember(answer))
 }
 
 /// Finds the kept request of a handle; one that no browser has followed yet is bound to this one.

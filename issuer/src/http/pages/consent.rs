@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use axum::extract::{RawQuery, Request, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::error::PageError;
@@ -13,7 +13,6 @@ use crate::app::App;
 use crate::clock::UnixTime;
 use crate::domain::authorization_request::Step;
 use crate::domain::client::GrantType;
-use crate::domain::params::Params;
 use crate::domain::resource::Resource;
 use crate::domain::scope::Scope;
 use crate::http::authorize::approval;
@@ -22,23 +21,17 @@ use crate::http::cookies::Browser;
 use crate::http::form::{UnverifiedForm, csrf_token};
 use crate::http::redirect;
 use crate::http::signed_in::{self, SignedIn};
+use crate::http::visit::Visit;
 
 /// Shows the question.
-pub(crate) async fn get(
-    State(app): State<Arc<App>>,
-    headers: HeaderMap,
-    RawQuery(query): RawQuery,
-) -> Result<Response, PageError> {
-    let now = app.now();
-    let params = Params::parse(query.unwrap_or_default().as_bytes()).map_err(|why| PageError::unreadable(&app, &why))?;
-    let browser = Browser::recognise(&app, &headers);
-    let resumed = resume::find(&app, params.get("request"), &browser, now).await?;
-    let signed_in = signed_in::find(&app, &headers, now).await?;
-    let answer = match (resumed.step(signed_in.as_ref(), now), &signed_in) {
-        (Step::Consent, Some(signed_in)) => show(&app, &resumed, signed_in, now)?,
+pub(crate) async fn get(State(app): State<Arc<App>>, visit: Visit) -> Result<Response, PageError> {
+    let resumed = resume::find(&app, visit.query.get("request"), &visit.browser, visit.now).await?;
+    let signed_in = visit.signed_in(&app).await?;
+    let answer = match (resumed.step(signed_in.as_ref(), visit.now), &signed_in) {
+        (Step::Consent, Some(signed_in)) => show(&app, &resumed, signed_in, visit.now)?,
         _ => redirect::to(&resume::path(resumed.handle.expose())),
     };
-    Ok(browser.remember(answer))
+    Ok(visit.browser.remember(answer))
 }
 
 /// Takes the answer.

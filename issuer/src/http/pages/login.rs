@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{RawQuery, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 
@@ -24,6 +24,7 @@ use crate::http::cookies::{Browser, Cookie};
 use crate::http::form::{ForgeryError, UnverifiedForm, csrf_token};
 use crate::http::redirect;
 use crate::http::signed_in::{self, SignedIn};
+use crate::http::visit::Visit;
 use crate::store::sessions::{self, NewSession, Renewal};
 use crate::store::users;
 
@@ -31,22 +32,15 @@ use crate::store::users;
 const RETRY_AFTER: u64 = 5;
 
 /// Shows the page.
-pub(crate) async fn get(
-    State(app): State<Arc<App>>,
-    headers: HeaderMap,
-    RawQuery(query): RawQuery,
-) -> Result<Response, PageError> {
-    let now = app.now();
-    let params = Params::parse(query.unwrap_or_default().as_bytes()).map_err(|why| PageError::unreadable(&app, &why))?;
-    let browser = Browser::recognise(&app, &headers);
-    let resumed = waiting_request(&app, &params, &browser, now).await?;
-    if resumed.is_none() && signed_in::find(&app, &headers, now).await?.is_some() {
+pub(crate) async fn get(State(app): State<Arc<App>>, visit: Visit) -> Result<Response, PageError> {
+    let resumed = waiting_request(&app, &visit.query, &visit.browser, visit.now).await?;
+    if resumed.is_none() && visit.signed_in(&app).await?.is_some() {
         return Ok(redirect::to("/"));
     }
     let hint = resumed.as_ref().and_then(|resumed| resumed.kept.request.login_hint.clone());
-    let shown = Shown { browser: &browser, resumed: resumed.as_ref(), username: hint.as_deref().unwrap_or_default() };
-    let answer = show(&app, &shown, None, now)?;
-    Ok(browser.remember(answer))
+    let shown = Shown { browser: &visit.browser, resumed: resumed.as_ref(), username: hint.as_deref().unwrap_or_default() };
+    let answer = show(&app, &shown, None, visit.now)?;
+    Ok(visit.browser.remember(answer))
 }
 
 /// Signs in.

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use axum::extract::{RawQuery, Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 
 use super::error::PageError;
@@ -19,6 +19,7 @@ use crate::domain::password::{Password, PasswordError};
 use crate::domain::user::{Username, UsernameError, plausible_email};
 use crate::http::cookies::Browser;
 use crate::http::form::{UnverifiedForm, csrf_token};
+use crate::http::visit::Visit;
 use crate::http::{redirect, signed_in};
 use crate::secret::TokenHash;
 use crate::store::set_up_tokens::{self, SetUp as Outcome};
@@ -28,17 +29,10 @@ use crate::store::users::{self, NewUser};
 const RETRY_AFTER: u64 = 5;
 
 /// Shows the page of a living link.
-pub(crate) async fn get(
-    State(app): State<Arc<App>>,
-    headers: HeaderMap,
-    RawQuery(query): RawQuery,
-) -> Result<Response, PageError> {
-    let now = app.now();
-    let params = Params::parse(query.unwrap_or_default().as_bytes()).map_err(|why| PageError::unreadable(&app, &why))?;
-    let browser = Browser::recognise(&app, &headers);
-    let token = living_link(&app, &params, now).await?;
-    let answer = show(&app, &browser, token, &Params::default(), &[], now)?;
-    Ok(browser.remember(answer))
+pub(crate) async fn get(State(app): State<Arc<App>>, visit: Visit) -> Result<Response, PageError> {
+    let token = living_link(&app, &visit.query, visit.now).await?;
+    let answer = show(&app, &visit.browser, token, &Params::default(), &[], visit.now)?;
+    Ok(visit.browser.remember(answer))
 }
 
 /// Creates the administrator and signs them in.
