@@ -13,6 +13,7 @@ use tower_http::cors::{Any as AnyOrigin, CorsLayer};
 use tower_http::request_id::{MakeRequestId, PropagateRequestIdLayer, RequestId, SetRequestIdLayer};
 use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::TraceLayer;
+use tracing::Instrument;
 
 use super::{error, pages};
 use crate::app::App;
@@ -61,6 +62,18 @@ fn within(limits: &Limits, group: Router<Arc<App>>) -> Router<Arc<App>> {
         .layer(DefaultBodyLimit::max(limits.body))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, limits.request_timeout))
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn(finish))
+}
+
+/// Finishes a request whose client has hung up: what it did is logged like any other.
+async fn finish(request: Request, next: Next) -> Response {
+    match tokio::spawn(next.run(request).in_current_span()).await {
+        Ok(answer) => answer,
+        Err(fault) => {
+            tracing::error!(%fault, "a request broke off");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
 }
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

@@ -149,23 +149,30 @@ impl Db {
     /// The one door for writes: runs the operation in a transaction and commits what it answers. An error rolls back; a deadlock
     /// or serialization failure runs it all again. The operation awaits SQL and nothing else, hashes and signs nothing, and has no
     /// effect outside, so that it can be repeated and, later, share its commit with others.
+    ///
+    /// It runs in a task of its own: a client that hangs up takes the waiter away and not the transaction, or hanging up would be
+    /// the way to undo a revocation.
     pub async fn write<I, T>(
         &self,
         input: I,
-        operation: impl for<'a, 'c> Fn(&'a mut Tx<'c>, &'a I) -> BoxFuture<'a, Result<T, StoreError>> + Send + Sync,
+        operation: impl for<'a, 'c> Fn(&'a mut Tx<'c>, &'a I) -> BoxFuture<'a, Result<T, StoreError>> + Send + Sync + 'static,
     ) -> Result<T, StoreError>
     where
-        I: Send + Sync,
-        T: Send,
+        I: Send + Sync + 'static,
+        T: Send + 'static,
     {
         const ATTEMPTS: usize = 8;
-        let mut attempt = 1;
-        loop {
-            match self.write_once(&input, &operation).await {
-                Err(error) if asks_for_a_rerun(&error) && attempt < ATTEMPTS => attempt += 1,
-                outcome => return outcome,
+        let db = self.clone();
+        let written = tokio::spawn(async move {
+            let mut attempt = 1;
+            loop {
+                match db.write_once(&input, &operation).await {
+                    Err(error) if asks_for_a_rerun(&error) && attempt < ATTEMPTS => attempt += 1,
+                    outcome => return outcome,
+                }
             }
-        }
+        });
+        written.await.unwrap_or_else(|fault| Err(StoreError::Unavailable(format!("a write broke off: {fault}"))))
     }
 
     async fn write_once<I, T>(

@@ -1,10 +1,15 @@
 //! Sessions: found by cookie with what they are judged by, moved on while they live, ended once.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use passant::domain::cutoff::Standing;
 use passant::domain::ids::{SessionId, Tick, UserId};
+use passant::store::StoreError;
+use passant::store::evidence::{self, Levels};
 use passant::store::sessions::{self, NewSession, Renewal, SessionRecord};
+
+use tokio::sync::Notify;
 
 use super::rows::{HOUR, fresh_hash, new_session, session, user};
 use super::{NOW, Replicas, count, execute};
@@ -31,6 +36,34 @@ async fn found(it: &Replicas, session: &NewSession) -> SessionRecord {
 }
 
 on_both_databases! {
+    async fn a_revocation_commits_though_whoever_asked_for_it_hangs_up(it) {
+        let session = fresh(&it).await;
+        let (locked, may_go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let given = (session.session.id.clone(), Arc::clone(&locked), Arc::clone(&may_go_on));
+        let holder = it.db.clone();
+        let holding = tokio::spawn(async move {
+            // Holds the session's row, and on SQLite the one writer, so that the end below has to wait.
+            commit!(holder, given, |tx, (id, locked, may_go_on)| async {
+                let id = Levels { session: Some(id.clone()), ..Levels::default() };
+                evidence::read(tx, &id, NOW).await?;
+                locked.notify_one();
+                may_go_on.notified().await;
+                Ok::<_, StoreError>(())
+            })
+        });
+        locked.notified().await;
+        let mut ending = Box::pin(sessions::end(&it.db, session.session.id.clone(), NOW));
+        assert!(futures_util::poll!(&mut ending).is_pending(), "it has begun");
+        drop(ending);
+        may_go_on.notify_one();
+        holding.await.unwrap().unwrap();
+        let mut looks = 0;
+        while found(&it, &session).await.evidence.session != Standing::Ended {
+            looks += 1;
+            assert!(looks < 10_000, "the revocation was rolled back");
+        }
+    }
+
     async fn a_cookie_finds_its_session_with_the_evidence(it) {
         let ada = user(&it.db).await;
         let session = session(&it.db, &ada.id).await;
