@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::http::StatusCode;
 use passant::app::checkpoint::Checkpoint;
 use passant::domain::ids::{GrantId, UserId};
-use passant::domain::password::{Cost, Password, PasswordHash};
+use passant::domain::password::{Cost, Password, PasswordHash, Workspace};
 use passant::domain::user::Username;
 use passant::store::{feed_head, grants, users};
 use passant_tests::on_both_engines;
@@ -37,7 +37,7 @@ async fn stored_hash(world: &World) -> PasswordHash {
 /// A hash of a lower cost than the world's.
 fn hashed(password: &str) -> PasswordHash {
     let cost = Cost { memory_kib: 8, iterations: 1, parallelism: 1 };
-    PasswordHash::compute(&Password::typed(password).unwrap(), cost).unwrap()
+    PasswordHash::compute(&Password::typed(password).unwrap(), cost, &mut Workspace::default()).unwrap()
 }
 
 async fn set_password(world: &World, user: &UserId, password: &str) {

@@ -1,13 +1,13 @@
 //! The gate before argon2id: a bounded number of hashes at once, off the async threads, and a bounded queue before them, so that
 //! a storm of sign-ins can exhaust neither memory nor the patience of token requests.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use base64ct::{Base64Unpadded, Encoding};
 use tokio::sync::Semaphore;
 
-use crate::domain::password::{Cost, HashFault, Password, PasswordHash};
+use crate::domain::password::{Cost, HashFault, Password, PasswordHash, Workspace};
 use crate::secret::random_bytes;
 
 /// How much hashing goes on at once.
@@ -28,6 +28,7 @@ pub struct PasswordGate {
     wait: Duration,
     cost: Cost,
     decoy: PasswordHash,
+    workspaces: Arc<Mutex<Vec<Workspace>>>,
 }
 
 /// Why no answer came.
@@ -50,6 +51,7 @@ impl PasswordGate {
             wait: size.wait,
             cost,
             decoy: decoy(cost),
+            workspaces: Arc::default(),
         }
     }
 
@@ -57,14 +59,14 @@ impl PasswordGate {
     pub async fn verify(&self, hash: Option<PasswordHash>, password: Password) -> Result<bool, GateError> {
         let known = hash.is_some();
         let hash = hash.unwrap_or_else(|| self.decoy.clone());
-        let right = self.run(move || hash.verify(&password)).await?;
+        let right = self.run(move |workspace| hash.verify(&password, workspace)).await?;
         Ok(right && known)
     }
 
     /// Hashes a password at the cost in force.
     pub async fn hash(&self, password: Password) -> Result<PasswordHash, GateError> {
         let cost = self.cost;
-        self.run(move || PasswordHash::compute(&password, cost)).await
+        self.run(move |workspace| PasswordHash::compute(&password, cost, workspace)).await
     }
 
     /// Whether a hash that was just verified should be replaced by one of the cost in force.
@@ -72,15 +74,23 @@ impl PasswordGate {
         hash.weaker_than(self.cost)
     }
 
-    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T, HashFault> + Send + 'static) -> Result<T, GateError> {
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Workspace) -> Result<T, HashFault> + Send + 'static,
+    ) -> Result<T, GateError> {
         let _place = self.places.try_acquire().map_err(|_| GateError::Busy)?;
         let permit = tokio::time::timeout(self.wait, Arc::clone(&self.permits).acquire_owned())
             .await
             .map_err(|_| GateError::Busy)?
             .map_err(|_| GateError::Busy)?;
         // The permit goes along: a request that is given up does not free the memory its hash still uses.
+        let workspaces = Arc::clone(&self.workspaces);
         let done = tokio::task::spawn_blocking(move || {
-            let outcome = work();
+            let shelf = || workspaces.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut workspace = shelf().pop().unwrap_or_default();
+            let outcome = work(&mut workspace);
+            // Back on the shelf before the permit: there are never more workspaces than permits.
+            shelf().push(workspace);
             drop(permit);
             outcome
         });
@@ -127,7 +137,19 @@ mod tests {
     fn an_unknown_user_costs_what_a_known_one_costs() {
         let decoy = decoy(SMALL);
         assert!(!decoy.weaker_than(SMALL) && decoy.weaker_than(Cost { memory_kib: 9, ..SMALL }));
-        assert!(!decoy.verify(&password("x")).unwrap());
+        assert!(!decoy.verify(&password("x"), &mut Workspace::default()).unwrap());
+    }
+
+    #[tokio::test]
+    async fn there_are_never_more_workspaces_than_permits() {
+        let gate = Arc::new(gate(2, 100));
+        let mut all = tokio::task::JoinSet::new();
+        for _ in 0..50 {
+            let gate = Arc::clone(&gate);
+            all.spawn(async move { gate.verify(None, password("x")).await.unwrap() });
+        }
+        all.join_all().await;
+        assert!((1..=2).contains(&gate.workspaces.lock().unwrap().len()));
     }
 
     #[tokio::test]

@@ -1,12 +1,11 @@
 //! Passwords: what may become one, and argon2id in PHC form with its parameters kept in each hash. The work itself is slow on
 //! purpose; run it through [`crate::app::password_gate`].
 
-use argon2::password_hash::phc::PasswordHash as Phc;
-use argon2::password_hash::{PasswordHasher, PasswordVerifier};
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::password_hash::phc::{Output, ParamsString, PasswordHash as Phc, Salt};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use unicode_normalization::UnicodeNormalization;
 
-use crate::secret::{Secret, random_bytes};
+use crate::secret::{Secret, constant_time_eq, random_bytes};
 
 /// A password as typed, NFC-normalised (RFC 8265, OpaqueString) and bounded before anything is computed from it.
 #[derive(Debug, Clone)]
@@ -65,6 +64,10 @@ pub struct Cost {
 impl Cost {
     /// No stored hash may ask for more memory than this (1 GiB), whoever wrote it.
     const MOST_MEMORY_KIB: u32 = 1 << 20;
+
+    fn params(self) -> Result<Params, HashFault> {
+        Params::new(self.memory_kib, self.iterations, self.parallelism, None).map_err(fault)
+    }
 }
 
 /// An argon2id hash in PHC form.
@@ -94,21 +97,33 @@ impl PasswordHash {
     }
 
     /// Hashes a password at this cost. Slow.
-    pub fn compute(password: &Password, cost: Cost) -> Result<Self, HashFault> {
-        let hash = argon2id(cost)?
-            .hash_password_with_salt(password.0.expose().as_bytes(), &random_bytes::<16>())
-            .map_err(|fault| HashFault(fault.to_string()))?;
-        Ok(Self(hash.to_string()))
+    pub fn compute(password: &Password, cost: Cost, workspace: &mut Workspace) -> Result<Self, HashFault> {
+        let (params, salt) = (cost.params()?, random_bytes::<16>());
+        let mut out = [0_u8; Params::DEFAULT_OUTPUT_LEN];
+        workspace.hash(&params, password, &salt, &mut out)?;
+        let phc = Phc {
+            algorithm: Algorithm::Argon2id.ident(),
+            version: Some(Version::V0x13.into()),
+            params: ParamsString::try_from(&params).map_err(fault)?,
+            salt: Some(Salt::new(&salt).map_err(fault)?),
+            hash: Some(Output::new(&out).map_err(fault)?),
+        };
+        Ok(Self(phc.to_string()))
     }
 
     /// Whether this is the hash of the password. Slow, at the cost written in the hash.
-    pub fn verify(&self, password: &Password) -> Result<bool, HashFault> {
+    pub fn verify(&self, password: &Password, workspace: &mut Workspace) -> Result<bool, HashFault> {
         let stored = self.cost()?;
         if stored.memory_kib > Cost::MOST_MEMORY_KIB {
             return Err(HashFault(format!("a stored hash asks for {} KiB", stored.memory_kib)));
         }
-        let phc = Phc::new(&self.0).map_err(|fault| HashFault(fault.to_string()))?;
-        Ok(argon2id(stored)?.verify_password(password.0.expose().as_bytes(), &phc).is_ok())
+        let phc = Phc::new(&self.0).map_err(fault)?;
+        let (Some(salt), Some(expected)) = (phc.salt, phc.hash) else {
+            return Err(HashFault("a stored hash lacks its salt or its output".to_owned()));
+        };
+        let mut out = vec![0_u8; expected.as_ref().len()];
+        workspace.hash(&stored.params()?, password, salt.as_ref(), &mut out)?;
+        Ok(constant_time_eq(&out, expected.as_ref()))
     }
 
     /// Whether this hash is weaker than the cost now in force, so that it should be replaced while the password is at hand.
@@ -119,19 +134,31 @@ impl PasswordHash {
     }
 
     fn cost(&self) -> Result<Cost, HashFault> {
-        let phc = Phc::new(&self.0).map_err(|fault| HashFault(fault.to_string()))?;
-        if phc.algorithm.as_str() != "argon2id" {
+        let phc = Phc::new(&self.0).map_err(fault)?;
+        if phc.algorithm.as_str() != "argon2id" || phc.version.is_some_and(|version| version != u32::from(Version::V0x13)) {
             return Err(HashFault(format!("algorithm {}", phc.algorithm)));
         }
-        let params = Params::try_from(&phc).map_err(|fault| HashFault(fault.to_string()))?;
+        let params = Params::try_from(&phc).map_err(fault)?;
         Ok(Cost { memory_kib: params.m_cost(), iterations: params.t_cost(), parallelism: params.p_cost() })
     }
 }
 
-fn argon2id(cost: Cost) -> Result<Argon2<'static>, HashFault> {
-    let params =
-        Params::new(cost.memory_kib, cost.iterations, cost.parallelism, None).map_err(|fault| HashFault(fault.to_string()))?;
-    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
+/// The memory in which hashes are computed, used again and again: an allocator that is asked for it anew by every thread keeps much
+/// more than the hashes at work need.
+#[derive(Default)]
+pub struct Workspace(Vec<Block>);
+
+impl Workspace {
+    fn hash(&mut self, params: &Params, password: &Password, salt: &[u8], out: &mut [u8]) -> Result<(), HashFault> {
+        self.0.resize(params.block_count(), Block::new());
+        Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone())
+            .hash_password_into_with_memory(password.0.expose().as_bytes(), salt, out, &mut self.0)
+            .map_err(fault)
+    }
+}
+
+fn fault(fault: impl std::fmt::Display) -> HashFault {
+    HashFault(fault.to_string())
 }
 
 #[cfg(test)]
@@ -140,23 +167,35 @@ mod tests {
 
     const SMALL: Cost = Cost { memory_kib: 8, iterations: 1, parallelism: 1 };
 
+    fn hashed(password: &Password, cost: Cost) -> PasswordHash {
+        PasswordHash::compute(password, cost, &mut Workspace::default()).unwrap()
+    }
+
+    #[test]
+    fn one_workspace_serves_hashes_of_any_cost() {
+        let (password, mut workspace) = (Password::typed("one and the same").unwrap(), Workspace::default());
+        let dear = PasswordHash::compute(&password, Cost { memory_kib: 64, ..SMALL }, &mut workspace).unwrap();
+        let cheap = PasswordHash::compute(&password, SMALL, &mut workspace).unwrap();
+        assert!(dear.verify(&password, &mut workspace).unwrap() && cheap.verify(&password, &mut workspace).unwrap());
+    }
+
     #[test]
     fn the_right_password_in_either_unicode_form_verifies_and_a_wrong_one_does_not() {
-        let hash = PasswordHash::compute(&Password::typed("caf\u{e9} au lait, please").unwrap(), SMALL).unwrap();
+        let hash = hashed(&Password::typed("caf\u{e9} au lait, please").unwrap(), SMALL);
         assert!(hash.as_str().starts_with("$argon2id$v=19$m=8,t=1,p=1$"));
-        assert!(hash.verify(&Password::typed("cafe\u{301} au lait, please").unwrap()).unwrap());
-        assert!(!hash.verify(&Password::typed("cafe au lait, please").unwrap()).unwrap());
+        assert!(hash.verify(&Password::typed("cafe\u{301} au lait, please").unwrap(), &mut Workspace::default()).unwrap());
+        assert!(!hash.verify(&Password::typed("cafe au lait, please").unwrap(), &mut Workspace::default()).unwrap());
     }
 
     #[test]
     fn two_hashes_of_one_password_differ() {
         let password = Password::typed("one and the same").unwrap();
-        assert_ne!(PasswordHash::compute(&password, SMALL).unwrap(), PasswordHash::compute(&password, SMALL).unwrap());
+        assert_ne!(hashed(&password, SMALL), hashed(&password, SMALL));
     }
 
     #[test]
     fn a_hash_is_weaker_when_any_parameter_is() {
-        let hash = PasswordHash::compute(&Password::typed("x").unwrap(), Cost { memory_kib: 16, ..SMALL }).unwrap();
+        let hash = hashed(&Password::typed("x").unwrap(), Cost { memory_kib: 16, ..SMALL });
         assert!(!hash.weaker_than(SMALL) && !hash.weaker_than(Cost { memory_kib: 16, ..SMALL }));
         assert!(hash.weaker_than(Cost { memory_kib: 17, ..SMALL }) && hash.weaker_than(Cost { iterations: 2, ..SMALL }));
     }
@@ -164,8 +203,12 @@ mod tests {
     #[test]
     fn a_stored_hash_cannot_make_us_pay_without_bound() {
         let dear = "$argon2id$v=19$m=4194304,t=1,p=1$c2FsdHNhbHRzYWx0$MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE".to_owned();
-        assert!(PasswordHash::from_stored(dear).verify(&Password::typed("x").unwrap()).is_err());
-        assert!(PasswordHash::from_stored("plain".to_owned()).verify(&Password::typed("x").unwrap()).is_err());
+        assert!(PasswordHash::from_stored(dear).verify(&Password::typed("x").unwrap(), &mut Workspace::default()).is_err());
+        assert!(
+            PasswordHash::from_stored("plain".to_owned())
+                .verify(&Password::typed("x").unwrap(), &mut Workspace::default())
+                .is_err()
+        );
     }
 
     #[test]
