@@ -130,6 +130,7 @@ CREATE TABLE codes (
     consumed_at BIGINT
 );
 CREATE INDEX codes_by_grant ON codes (grant_id);
+CREATE INDEX codes_by_expiry ON codes (expires_at);
 
 CREATE TABLE refresh_tokens (
     token_hash TEXT NOT NULL PRIMARY KEY,

@@ -76,16 +76,17 @@ pub async fn find(conn: &mut Conn<'_>, handle: &TokenHash, now: UnixTime) -> Res
     .transpose()
 }
 
-/// Binds a request to the browser that follows it first; `false` when another one was faster.
-pub async fn claim(db: &Db, handle: TokenHash, browser: TokenHash) -> Result<bool, StoreError> {
-    db.write((handle, browser), |tx, (handle, browser)| {
+/// Binds a request to the browser that follows it first, and lets it begin there and then; `false` when another one was faster.
+pub async fn claim(db: &Db, handle: TokenHash, browser: TokenHash, now: UnixTime) -> Result<bool, StoreError> {
+    db.write((handle, browser, now), |tx, (handle, browser, now)| {
         async move {
             let claimed = sql!(
                 tx,
                 execute,
-                "UPDATE authorization_requests SET browser_hash = $2 WHERE handle_hash = $1 AND browser_hash IS NULL",
+                "UPDATE authorization_requests SET browser_hash = $2, created_at = $3 WHERE handle_hash = $1 AND browser_hash IS NULL",
                 handle.as_str(),
                 browser.as_str(),
+                now.millis(),
             )?;
             Ok(claimed == 1)
         }

@@ -14,23 +14,30 @@ pub const AFTER_END: Duration = Duration::from_secs(70 * 60);
 /// How long a dead or retired key's row stays.
 pub const KEYS_AFTER_END: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
-const BATCHES: [&str; 7] = [
+/// What nobody needs from the moment its time is over.
+const AT_ONCE: [&str; 4] = [
     "DELETE FROM authorization_requests WHERE handle_hash IN
-     (SELECT handle_hash FROM authorization_requests WHERE expires_at < $1 LIMIT 500)",
+     (SELECT handle_hash FROM authorization_requests WHERE expires_at < $1 OR consumed_at IS NOT NULL LIMIT 500)",
     "DELETE FROM set_up_tokens WHERE token_hash IN (SELECT token_hash FROM set_up_tokens WHERE expires_at < $1 LIMIT 500)",
-    "DELETE FROM client_secrets WHERE secret_hash IN
-     (SELECT secret_hash FROM client_secrets WHERE expires_at IS NOT NULL AND expires_at < $1 LIMIT 500)",
+    "DELETE FROM client_secrets WHERE expires_at IS NOT NULL AND expires_at < $1",
+    // The seed of a successor goes when its window has closed with its time.
+    "UPDATE refresh_tokens SET successor_salt = NULL, successor_key_id = NULL WHERE token_hash IN
+     (SELECT token_hash FROM refresh_tokens WHERE successor_salt IS NOT NULL AND retry_until < $1 LIMIT 500)",
+];
+
+const BATCHES: [&str; 4] = [
     // A used refresh token whose own limit has passed proves no theft any more: nobody could have used it.
     "DELETE FROM refresh_tokens WHERE token_hash IN
      (SELECT token_hash FROM refresh_tokens WHERE expires_at < $1 LIMIT 500)",
     // With their codes and refresh tokens.
     "DELETE FROM grants WHERE id IN
      (SELECT id FROM grants WHERE refresh_until < $1 OR (ended_at IS NOT NULL AND ended_at < $1) LIMIT 500)",
+    // Never redeemed, or redeemed for an access token alone: whatever there was has expired since.
+    "DELETE FROM grants WHERE id IN
+     (SELECT c.grant_id FROM codes c WHERE c.expires_at < $1
+      AND NOT EXISTS (SELECT 1 FROM refresh_tokens r WHERE r.grant_id = c.grant_id) LIMIT 500)",
     "DELETE FROM sessions WHERE id IN
      (SELECT id FROM sessions WHERE expires_at < $1 OR (ended_at IS NOT NULL AND ended_at < $1) LIMIT 500)",
-    // The seed of a successor goes when its window has closed with its time.
-    "UPDATE refresh_tokens SET successor_salt = NULL, successor_key_id = NULL WHERE token_hash IN
-     (SELECT token_hash FROM refresh_tokens WHERE successor_salt IS NOT NULL AND retry_until < $1 LIMIT 500)",
 ];
 
 /// The rows of dead and retired keys, and the feed's entries about them. Their ticks are times, near enough for ninety days.
@@ -42,10 +49,11 @@ const LATE: [&str; 2] = [
 
 /// Deletes one batch of each kind; how many rows went. Nothing to do is the sign to stop.
 pub async fn batch(db: &Db, now: UnixTime) -> Result<u64, StoreError> {
+    let at_once = AT_ONCE.into_iter().map(|statement| (statement, now));
     let early = BATCHES.into_iter().map(|statement| (statement, now - AFTER_END));
     let late = LATE.into_iter().map(|statement| (statement, now - KEYS_AFTER_END));
     let mut swept = 0;
-    for input in early.chain(late) {
+    for input in at_once.chain(early).chain(late) {
         swept += db
             .write(input, |tx, (statement, before)| async move { sql!(tx, execute, *statement, before.millis()) }.boxed())
             .await?;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use axum::body::Body;
+use axum::http::Method;
 use passant_tests::on_both_engines;
 use passant_tests::world::{Callback, authorize_path};
 
@@ -20,6 +21,31 @@ async fn sign_in_and_go_on(agent: &mut Agent, handle: &str) -> Answer {
 }
 
 on_both_engines! {
+    async fn posted_prompt_login_is_not_answered_by_a_sign_in_from_before_it_was_followed(world) {
+        world.user(ADA.0, ADA.1).await;
+        let client = world.client("shop-web", |_| {}).await;
+        let path = authorize_path(&client, &[("prompt", "login")]);
+        let body = Body::from(path.split_once('?').unwrap().1.to_owned());
+        let form = [("content-type", "application/x-www-form-urlencoded")];
+        let parked = world.agent().send(Method::POST, "/authorize", &form, body).await.location().to_owned();
+        let mut victim = world.agent();
+        world.advance(Duration::from_secs(1));
+        victim.sign_in(ADA.0, ADA.1).await;
+        world.advance(Duration::from_secs(1));
+        let answer = victim.get(&parked).await;
+        assert!(answer.location().starts_with("/login?"), "{}", answer.location());
+    }
+
+    async fn a_request_without_a_challenge_stops_when_the_exemption_is_withdrawn(world) {
+        world.user(ADA.0, ADA.1).await;
+        let client = world.client("shop-web", |it| it.pkce_required = false).await;
+        let mut agent = world.agent();
+        let answer = agent.authorize(&client, &[("code_challenge", ""), ("code_challenge_method", "")]).await;
+        let handle = agent.follow(answer).await.field("request").unwrap();
+        register_anew(&world, &client, |it| it.pkce_required = true).await;
+        assert_page(&sign_in_and_go_on(&mut agent, &handle).await, 400);
+    }
+
     async fn kept_request_is_of_no_use_in_another_browser(world) {
         world.user(ADA.0, ADA.1).await;
         let client = world.client("shop-web", |_| {}).await;

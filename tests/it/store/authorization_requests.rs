@@ -28,13 +28,13 @@ on_both_databases! {
         let kept = keep(&it.db, None).await;
         let (mine, theirs) = (fresh_hash(), fresh_hash());
         let claim = async |browser: &TokenHash| {
-            authorization_requests::claim(&it.db, kept.handle_hash.clone(), browser.clone()).await.unwrap()
+            authorization_requests::claim(&it.db, kept.handle_hash.clone(), browser.clone(), kept.created_at).await.unwrap()
         };
         assert!(claim(&mine).await);
         assert!(!claim(&theirs).await);
         let found = read!(it.db, conn => authorization_requests::find(conn, &kept.handle_hash, NOW)).unwrap();
         assert_eq!(found.browser_hash, Some(mine.clone()));
-        assert!(!authorization_requests::claim(&it.db, fresh_hash(), mine).await.unwrap(), "an unknown handle");
+        assert!(!authorization_requests::claim(&it.db, fresh_hash(), mine, kept.created_at).await.unwrap(), "an unknown handle");
     }
 
     async fn an_answer_takes_a_request_out_of_circulation(it) {
@@ -48,7 +48,7 @@ on_both_databases! {
 
     async fn one_of_two_browsers_claims_a_request(it) {
         it.one_wins(async || keep(&it.db, None).await.handle_hash, |db, handle, _| async move {
-            authorization_requests::claim(&db, handle, fresh_hash()).await.unwrap()
+            authorization_requests::claim(&db, handle, fresh_hash(), NOW).await.unwrap()
         }).await;
     }
 

@@ -1,4 +1,4 @@
-//! Rows go 70 minutes after their time and not before; what lives stays.
+//! Rows go when nobody needs them any more, most of them 70 minutes after their time; what lives stays.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use passant::clock::UnixTime;
 use passant::domain::cutoff::Target;
 use passant::store::signing_keys::{self, KeyChange};
 use passant::store::sweep::{self, AFTER_END, KEYS_AFTER_END};
-use passant::store::{feed_head, grants, refresh_tokens, sessions, set_up_tokens};
+use passant::store::{authorization_requests, feed_head, grants, refresh_tokens, sessions, set_up_tokens};
 
 use super::rows::{HOUR, approval, client, family, fresh_hash, keep, session, signing_key, user};
 use super::{NOW, Replicas, count, execute, execute_with};
@@ -26,6 +26,13 @@ async fn goes_after(it: &Replicas, end: UnixTime, rows: u64) {
     sweeps(it, end + AFTER_END + MOMENT, 0).await;
 }
 
+/// Nothing goes at this end, and these rows a moment later.
+async fn goes_at_once(it: &Replicas, end: UnixTime, rows: u64) {
+    sweeps(it, end, 0).await;
+    sweeps(it, end + MOMENT, rows).await;
+    sweeps(it, end + MOMENT, 0).await;
+}
+
 on_both_databases! {
     async fn nothing_is_swept_from_what_lives(it) {
         family(&it.db).await;
@@ -36,28 +43,40 @@ on_both_databases! {
 
     async fn a_request_goes_after_its_time(it) {
         let kept = keep(&it.db, None).await;
-        goes_after(&it, kept.expires_at, 1).await;
+        goes_at_once(&it, kept.expires_at, 1).await;
+    }
+
+    async fn an_answered_request_goes_at_once(it) {
+        let kept = keep(&it.db, None).await;
+        assert!(authorization_requests::refuse(&it.db, kept.handle_hash, NOW).await.unwrap());
+        sweeps(&it, NOW, 1).await;
     }
 
     async fn a_set_up_link_goes_after_its_time(it) {
         set_up_tokens::create(&it.db, fresh_hash(), it.tick().await, NOW + HOUR).await.unwrap();
-        goes_after(&it, NOW + HOUR, 1).await;
+        goes_at_once(&it, NOW + HOUR, 1).await;
     }
 
     async fn only_a_secret_with_an_end_goes(it) {
         client(&it.db).await;
         sweeps(&it, NOW + HOUR * 1_000, 0).await;
         execute_with(&it.db, "UPDATE client_secrets SET expires_at = $1", (NOW + HOUR).millis()).await;
-        goes_after(&it, NOW + HOUR, 1).await;
+        goes_at_once(&it, NOW + HOUR, 1).await;
         assert_eq!(count(&it.db, "SELECT COUNT(*) FROM clients").await, 1);
     }
 
-    async fn a_refresh_token_goes_after_its_own_limit_and_its_grant_after_the_absolute_one(it) {
+    async fn the_last_refresh_token_goes_after_its_limit_and_takes_its_grant_along(it) {
         let (grant, token) = family(&it.db).await;
         execute_with(&it.db, "UPDATE sessions SET expires_at = $1", (NOW + HOUR * 1_000).millis()).await;
-        goes_after(&it, NOW + HOUR, 1).await;
+        goes_after(&it, NOW + HOUR, 2).await;
         assert!(read!(it.db, conn => refresh_tokens::find(conn, &token)).is_none());
-        goes_after(&it, grant.refresh_until, 1).await;
+        assert!(read!(it.db, conn => grants::find(conn, &grant.id)).is_none(), "nothing of it can be alive");
+        assert_eq!(count(&it.db, "SELECT (SELECT COUNT(*) FROM grants) + (SELECT COUNT(*) FROM codes)").await, 0);
+    }
+
+    async fn a_grant_that_nobody_redeemed_goes_after_its_code(it) {
+        let approval = approval(&it.db).await;
+        goes_after(&it, approval.code_expires_at, 1).await;
         assert_eq!(count(&it.db, "SELECT (SELECT COUNT(*) FROM grants) + (SELECT COUNT(*) FROM codes)").await, 0);
     }
 
@@ -86,7 +105,7 @@ on_both_databases! {
                     expires_at = expires_at * 2",
             NOW.millis(),
         ).await;
-        goes_after(&it, NOW, 1).await;
+        goes_at_once(&it, NOW, 1).await;
         let token = read!(it.db, conn => refresh_tokens::find(conn, &token)).unwrap();
         assert_eq!(token.consumed.unwrap().seed, None);
     }

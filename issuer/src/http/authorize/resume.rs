@@ -10,7 +10,7 @@ use super::approval;
 use crate::app::App;
 use crate::clock::UnixTime;
 use crate::domain::authorization_request::{Step, next_step};
-use crate::domain::client::Client;
+use crate::domain::client::{Client, GrantType};
 use crate::http::cookies::Browser;
 use crate::http::pages::error::PageError;
 use crate::http::redirect;
@@ -70,12 +70,14 @@ pub(crate) async fn find(app: &Arc<App>, handle: Option<&str>, browser: &Browser
     let gone = || PageError::request_gone(app);
     let handle = OpaqueToken::presented(handle.filter(|text| text.len() <= 64).ok_or_else(gone)?);
     let mut reader = app.db.reader().await?;
-    let kept = authorization_requests::find(&mut reader.conn(), &handle.hash(), now).await?.ok_or_else(gone)?;
+    let mut kept = authorization_requests::find(&mut reader.conn(), &handle.hash(), now).await?.ok_or_else(gone)?;
     let client = clients::find(&mut reader.conn(), &kept.request.client_id, now).await?.ok_or_else(gone)?.client;
     drop(reader);
     // The registration may have changed while the person was signing in, and the answer must not go where it no longer leads.
     let request = &kept.request;
-    let allowed = client.redirect_uri(&request.redirect_uri).is_some()
+    let allowed = client.may_use(GrantType::AuthorizationCode)
+        && (request.code_challenge.is_some() || !client.pkce_required)
+        && client.redirect_uri(&request.redirect_uri).is_some()
         && request.scopes.is_subset(&client.scopes)
         && request.resources.iter().all(|resource| client.resources.contains(resource));
     if !allowed {
@@ -83,7 +85,11 @@ pub(crate) async fn find(app: &Arc<App>, handle: Option<&str>, browser: &Browser
     }
     let ours = match &kept.browser_hash {
         Some(bound) => bound.matches(&browser.hash()),
-        None => authorization_requests::claim(&app.db, handle.hash(), browser.hash()).await?,
+        None => {
+            // For this browser the request begins now: a sign-in from before does not answer its `prompt=login`.
+            kept.created_at = now;
+            authorization_requests::claim(&app.db, handle.hash(), browser.hash(), now).await?
+        }
     };
     if !ours {
         tracing::info!(client_id = %client.id, "a kept request was followed by another browser");
