@@ -164,11 +164,14 @@ impl App {
         usize::try_from(self.config.passwords.minimum_length).unwrap_or(usize::MAX)
     }
 
+    /// Whether this replica may sign at all.
+    pub fn may_sign(&self) -> Result<(), SignError> {
+        if self.clock_off() { Err(SignError::ClockOff) } else { Ok(()) }
+    }
+
     /// Signs claims with the key of this moment.
     pub fn sign(&self, now: UnixTime, typ: &str, claims: &impl Serialize) -> Result<String, SignError> {
-        if self.clock_off() {
-            return Err(SignError::ClockOff);
-        }
+        self.may_sign()?;
         let claims = serde_json::to_value(claims).map_err(|_| KeyError::Malformed("the claims do not serialise"))?;
         let (token, _) = self.keys.sign(now, typ, &claims)?;
         Ok(token)

@@ -10,7 +10,7 @@ use super::ids::{ClientId, UserId};
 use super::params::{Params, printable};
 use super::pkce::CodeChallenge;
 use super::resource::Resource;
-use super::scope::ScopeSet;
+use super::scope::{Scope, ScopeSet};
 use super::session::{Reauthentication, Session};
 use crate::clock::UnixTime;
 
@@ -159,6 +159,10 @@ fn scopes(params: &Params, client: &Client) -> Result<ScopeSet, RequestError> {
     match asked.iter().find(|scope| !client.scopes.contains(scope)) {
         Some(scope) => {
             Err(RequestError::new("invalid_scope", format!("this client may not ask for {}", printable(scope.as_str()))))
+        }
+        // Without refresh tokens there is nothing to be offline with, and the scope is ignored (OpenID Connect Core, section 11).
+        None if !client.may_use(GrantType::RefreshToken) => {
+            Ok(asked.iter().filter(|scope| **scope != Scope::OFFLINE_ACCESS).cloned().collect())
         }
         None => Ok(asked),
     }

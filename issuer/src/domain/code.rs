@@ -32,8 +32,8 @@ pub struct Code {
     pub consumed: bool,
 }
 
-/// What a client presents with a code.
-#[derive(Debug, Clone, Copy)]
+/// What a client presents with a code. No Debug: the verifier is a secret.
+#[derive(Clone, Copy)]
 pub struct Presented<'a> {
     /// The authenticated client.
     pub client_id: &'a ClientId,

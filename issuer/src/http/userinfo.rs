@@ -23,12 +23,12 @@ use crate::store::{StoreError, users};
 
 /// Answers who the user of a token is.
 pub(super) async fn get_or_post(State(app): State<Arc<App>>, request: Request) -> Result<Response, OAuthError> {
-    let now = app.now();
     let headers = request.headers().clone();
     let form = match *request.method() {
         Method::POST if headers.contains_key(header::CONTENT_TYPE) => FormBody::read(request).await?.0,
         _ => Params::default(),
     };
+    let now = app.now();
     let token = bearer(&headers, &form)?;
     let token = live(&app, &token, now).await?;
     if !token.scope.contains(&Scope::OPENID) {

@@ -13,8 +13,8 @@ use crate::domain::ids::{ClientId, GrantId};
 use crate::domain::pkce::CodeChallenge;
 use crate::secret::TokenHash;
 
-/// A code as a client presents it, and the refresh token to go with its tokens.
-#[derive(Debug, Clone)]
+/// A code as a client presents it, and the refresh token to go with its tokens. No Debug: the verifier is a secret.
+#[derive(Clone)]
 pub struct Redemption {
     /// SHA-256 of the code.
     pub code_hash: TokenHash,

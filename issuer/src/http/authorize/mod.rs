@@ -52,9 +52,9 @@ pub(super) async fn get(State(app): State<Arc<App>>, visit: Visit) -> Result<Res
 
 /// By POST: it may come from another site and so without our cookies. The request is kept, and followed by GET.
 pub(super) async fn post(State(app): State<Arc<App>>, request: Request) -> Result<Response, PageError> {
-    let now = app.now();
     let bare = request.uri().query().is_none_or(str::is_empty);
     let FormBody(params) = FormBody::read(request).await.map_err(|why| PageError::bad_form(&app, &why))?;
+    let now = app.now();
     if !bare {
         return Err(PageError::unreadable(&app, &"a posted request carries its parameters in the body alone"));
     }
