@@ -185,7 +185,7 @@ async function callOrders() {
     const origin = new URL(ordersUrl).origin;
     answer.append(
       element("p", "Nothing is listening at " + origin + ", or it does not allow calls from this page. Start it with:"),
-      element("pre", "cargo run -p passant-verifier --example orders_api --features http,axum"));
+      element("pre", "ISSUER=" + issuer + " cargo run -p passant-verifier --example orders_api --features http,axum"));
   }
   byId("answer").replaceChildren(answer);
 }

@@ -3,6 +3,7 @@
 mod authorize;
 mod client_authentication;
 mod cookies;
+mod device;
 mod discovery;
 mod error;
 mod form;

@@ -44,7 +44,10 @@ impl Server {
             async move { ending.notified().await }
         };
         let serving = async move {
-            if let Err(fault) = axum::serve(self.listener, self.router).with_graceful_shutdown(ended).await {
+            if let Err(fault) = axum::serve(self.listener, self.router.into_make_service_with_connect_info::<SocketAddr>())
+                .with_graceful_shutdown(ended)
+                .await
+            {
                 tracing::error!(%fault, "the listener failed");
             }
         };

@@ -16,7 +16,7 @@ const ADA: (&str, &str) = ("ada", "an engine that weaves algebra");
 /// Looks at the page in every size and scheme.
 async fn look(page: &Page, name: &str) {
     let folder =
-        std::env::var_os("PASSANT_SCREENSHOTS").map_or_else(|| std::env::temp_dir().join("passant-screenshots"), PathBuf::from);
+        std::env::var_os("TESTS_SCREENSHOTS").map_or_else(|| std::env::temp_dir().join("passant-screenshots"), PathBuf::from);
     for width in [360, 1280] {
         for (scheme, word) in [(ColorScheme::Light, "light"), (ColorScheme::Dark, "dark")] {
             page.viewport(width, 800).await;
@@ -39,7 +39,7 @@ async fn every_page_is_seen_narrow_and_wide_light_and_dark_normal_and_with_error
 
     page.goto(&at(&authorize_path(&client, &[("scope", "openid profile email offline_access orders:read orders:write")]))).await;
     look(&page, "sign-in").await;
-    sign_in(&page, "ada@example.com", "not the right one").await;
+    sign_in(&page, ADA.0, "not the right one").await;
     look(&page, "sign-in-error").await;
     sign_in(&page, ADA.0, ADA.1).await;
     look(&page, "consent").await;

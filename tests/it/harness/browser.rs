@@ -58,7 +58,8 @@ fn page(path: &str) -> String {
         "/overflow" => r#"<div style="width:1000px">wide</div>"#,
         "/unlabelled" => r#"<input name="bare"><label>Good <input></label><input placeholder="vanishes"><input hidden>"#,
         "/unannounced" => {
-            r#"<p class="error">Wrong.</p><p class="notice" id="n">Seen only.</p><input aria-label="x" aria-describedby="n">"#
+            r#"<p class="error">Wrong.</p><p class="notice" id="n">Seen only.</p><input aria-label="x" aria-describedby="n">
+            <input aria-label="y" aria-invalid="true">"#
         }
         "/good" => {
             r#"<p class="error" role="alert">Wrong.</p><p class="notice" role="status">Signed out.</p><p class="error" id="e">Too short.</p>

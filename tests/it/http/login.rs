@@ -64,7 +64,7 @@ on_both_engines! {
 
     async fn empty_fields_are_named(world) {
         for (name, password, says) in [
-            ("", "", "and your password"), ("ada", "", "Enter your password"), (" ", "x", "Enter your e-mail address or user name."),
+            ("", "", "and your password"), ("ada", "", "Enter your password"), (" ", "x", "Enter your user name."),
         ] {
             let answer = attempt(&mut world.agent(), name, password).await;
             assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);

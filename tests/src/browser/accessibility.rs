@@ -82,7 +82,7 @@ impl Page {
 const UNANNOUNCED: &str = "[...document.querySelectorAll('.error, .notice')]
     .filter(message => message.getClientRects().length && message.innerText.trim())
     .filter(message => !message.closest('[role=alert], [role=status]'))
-    .filter(message => ![...document.querySelectorAll('[aria-invalid=true]')].some(field =>
+    .filter(message => !message.id || ![...document.querySelectorAll('[aria-invalid=true]')].some(field =>
         ['aria-describedby', 'aria-errormessage'].some(name =>
             (field.getAttribute(name) || '').split(/\\s+/).includes(message.id))))
     .map(message => message.cloneNode(false).outerHTML)";

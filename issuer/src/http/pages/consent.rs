@@ -36,9 +36,9 @@ pub(crate) async fn get(State(app): State<Arc<App>>, visit: Visit) -> Result<Res
 
 /// Takes the answer.
 pub(crate) async fn post(State(app): State<Arc<App>>, request: Request) -> Result<Response, PageError> {
-    let now = app.now();
     let headers = request.headers().clone();
     let form = UnverifiedForm::read(&app, request).await.map_err(|why| PageError::bad_form(&app, &why))?;
+    let now = app.now();
     let Some(signed_in) = signed_in::find(&app, &headers, now).await? else { return Err(PageError::request_gone(&app)) };
     let params = form.verify(&app, &signed_in.cookie).map_err(|why| PageError::forged(&app, &why))?;
     let browser = Browser::recognise(&app, &headers);
@@ -62,7 +62,7 @@ fn show(app: &App, resumed: &Resumed, signed_in: &SignedIn, now: UnixTime) -> Re
         client: waiting.line(resumed),
         asks: &asks(app, resumed),
         lasting: lasting(resumed),
-        signed_in_as: signed_in.user.email.as_deref().unwrap_or(&signed_in.user.username),
+        signed_in_as: &signed_in.user.username,
     };
     page(StatusCode::OK, &template, waiting.policy())
 }

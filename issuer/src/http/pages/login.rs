@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 
 use super::error::PageError;
@@ -21,6 +21,7 @@ use crate::domain::session::Session;
 use crate::domain::user::{User, Username};
 use crate::http::authorize::resume::{self, Resumed};
 use crate::http::cookies::{Browser, Cookie};
+use crate::http::device::Device;
 use crate::http::form::{ForgeryError, UnverifiedForm, csrf_token};
 use crate::http::redirect;
 use crate::http::signed_in::{self, SignedIn};
@@ -45,9 +46,9 @@ pub(crate) async fn get(State(app): State<Arc<App>>, visit: Visit) -> Result<Res
 
 /// Signs in.
 pub(crate) async fn post(State(app): State<Arc<App>>, request: Request) -> Result<Response, PageError> {
-    let now = app.now();
-    let headers = request.headers().clone();
+    let (headers, device) = (request.headers().clone(), Device::of(&request));
     let form = UnverifiedForm::read(&app, request).await.map_err(|why| PageError::bad_form(&app, &why))?;
+    let now = app.now();
     let browser = Browser::recognise(&app, &headers);
     let params = match form.verify(&app, &browser.token) {
         Ok(params) => params,
@@ -66,7 +67,7 @@ pub(crate) async fn post(State(app): State<Arc<App>>, request: Request) -> Resul
         Err(problem) => return Ok(show(&app, &shown, Some(problem), now)?),
     };
     let before = signed_in::find(&app, &headers, now).await?;
-    let cookie = begin_session(&app, &proved, before, &headers, now).await?;
+    let cookie = begin_session(&app, &proved, before, device, now).await?;
     let next = match &resumed {
         Some(resumed) => redirect::to(&resume::path(resumed.handle.expose())),
         None => redirect::to("/"),
@@ -175,7 +176,7 @@ pub(crate) async fn begin_session(
     app: &App,
     proved: &Proved,
     before: Option<SignedIn>,
-    headers: &HeaderMap,
+    device: Device,
     now: UnixTime,
 ) -> Result<HeaderValue, PageError> {
     let cookie = Cookie::Session.draw();
@@ -207,9 +208,8 @@ pub(crate) async fn begin_session(
         idle_until,
         expires_at,
     };
-    let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
-    let user_agent = agent.map(|agent| agent.chars().take(256).collect());
-    let new = NewSession { session, cookie_hash: cookie.hash(), user_agent, address: None };
+    let Device { user_agent, address } = device;
+    let new = NewSession { session, cookie_hash: cookie.hash(), user_agent, address };
     sessions::create(&app.db, new).await?;
     Ok(Cookie::Session.set(app, &cookie))
 }

@@ -17,9 +17,9 @@ use crate::store::sessions;
 
 /// Signs out. Somebody who is signed out already gets the same answer.
 pub(crate) async fn post(State(app): State<Arc<App>>, request: Request) -> Result<Response, PageError> {
-    let now = app.now();
     let headers = request.headers().clone();
     let form = UnverifiedForm::read(&app, request).await.map_err(|why| PageError::bad_form(&app, &why))?;
+    let now = app.now();
     // Another site's form comes without our cookie. To take the cookie away in the answer would be to sign that person out.
     form.came_from_us().map_err(|why| PageError::forged(&app, &why))?;
     let carried = Cookie::Session.read(&app, &headers).is_some();

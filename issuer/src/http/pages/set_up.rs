@@ -18,6 +18,7 @@ use crate::domain::params::Params;
 use crate::domain::password::{Password, PasswordError};
 use crate::domain::user::{Username, UsernameError, plausible_email};
 use crate::http::cookies::Browser;
+use crate::http::device::Device;
 use crate::http::form::{UnverifiedForm, csrf_token};
 use crate::http::visit::Visit;
 use crate::http::{redirect, signed_in};
@@ -37,9 +38,9 @@ pub(crate) async fn get(State(app): State<Arc<App>>, visit: Visit) -> Result<Res
 
 /// Creates the administrator and signs them in.
 pub(crate) async fn post(State(app): State<Arc<App>>, request: Request) -> Result<Response, PageError> {
-    let now = app.now();
-    let headers = request.headers().clone();
+    let (headers, device) = (request.headers().clone(), Device::of(&request));
     let form = UnverifiedForm::read(&app, request).await.map_err(|why| PageError::bad_form(&app, &why))?;
+    let now = app.now();
     let browser = Browser::recognise(&app, &headers);
     let params = form.verify(&app, &browser.token).map_err(|why| PageError::forged(&app, &why))?;
     let token = living_link(&app, &params, now).await?;
@@ -76,7 +77,7 @@ pub(crate) async fn post(State(app): State<Arc<App>>, request: Request) -> Resul
         return Ok(redirect::to("/login"));
     };
     let proved = Proved { user: record.user, born: record.evidence.tick };
-    let cookie = begin_session(&app, &proved, signed_in::find(&app, &headers, now).await?, &headers, now).await?;
+    let cookie = begin_session(&app, &proved, signed_in::find(&app, &headers, now).await?, device, now).await?;
     Ok(with_cookie(redirect::to("/"), cookie))
 }
 

@@ -87,9 +87,9 @@ impl fmt::Display for SignInProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoMatch => f.write_str("That name and password do not match."),
-            Self::EmptyUsername => f.write_str("Enter your e-mail address or user name."),
+            Self::EmptyUsername => f.write_str("Enter your user name."),
             Self::EmptyPassword => f.write_str("Enter your password."),
-            Self::EmptyBoth => f.write_str("Enter your e-mail address or user name, and your password."),
+            Self::EmptyBoth => f.write_str("Enter your user name and your password."),
             Self::Busy { retry_after } => busy(f, "sign-ins", *retry_after),
             Self::OpenTooLong => f.write_str(OPEN_TOO_LONG),
         }
@@ -150,8 +150,8 @@ impl fmt::Display for ConsentLasts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UntilSignOut => f.write_str("This lasts until you sign out."),
-            Self::Days(1) => f.write_str("This lasts for a day, even while you are away, unless you withdraw it."),
-            Self::Days(days) => write!(f, "This lasts up to {days} days, even while you are away, unless you withdraw it."),
+            Self::Days(1) => f.write_str("This lasts for a day, even while you are away."),
+            Self::Days(days) => write!(f, "This lasts up to {days} days, even while you are away."),
         }
     }
 }
