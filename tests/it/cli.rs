@@ -11,13 +11,14 @@ use serde_json::Value;
 /// A data directory and a configuration file of its own.
 struct Place {
     directory: Directory,
+    secrets: SecretCollector,
 }
 
 impl Place {
     fn new(configuration: &str) -> Self {
         let directory = Directory::new();
         std::fs::write(directory.0.join("passant.toml"), configuration).unwrap();
-        Self { directory }
+        Self { directory, secrets: SecretCollector::default() }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -36,7 +37,20 @@ impl Place {
         let output = self.run_with(&[arguments, &["--json"]].concat(), input);
         let said = String::from_utf8(output.stdout).unwrap();
         assert!(output.status.success(), "{arguments:?}: {said} {}", String::from_utf8_lossy(&output.stderr));
-        serde_json::from_str(&said).unwrap_or_else(|why| panic!("{arguments:?} said no single document ({why}): {said}"))
+        let document: Value =
+            serde_json::from_str(&said).unwrap_or_else(|why| panic!("{arguments:?} said no single document ({why}): {said}"));
+        let given_out = ["client_secret", "password"].into_iter().filter_map(|name| Some((name, document[name].as_str()?)));
+        for (name, secret) in given_out.chain(Some(("typed", input.trim_end())).filter(|(_, typed)| !typed.is_empty())) {
+            self.secrets.collect(name, secret);
+        }
+        document
+    }
+
+    /// Searches the database for every secret that was typed or given out.
+    fn search_for_leaks(&self) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let dump = runtime.block_on(dump_sqlite(&self.path("data/passant.sqlite")));
+        assert!(self.secrets.scan("the database", &dump).is_empty());
     }
 
     /// Exit code and error of a command that must fail.
@@ -60,11 +74,7 @@ fn a_client_gets_its_secret_once_and_the_database_never_holds_it() {
     let (code, said) = place.refusal(&["clients", "add", "batch", "--name", "Again", "--grant-type", "client_credentials"]);
     assert_eq!(code, Some(1), "{said}");
 
-    let secrets = SecretCollector::default();
-    secrets.collect("client secret", secret);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let dump = runtime.block_on(dump_sqlite(&place.path("data/passant.sqlite")));
-    assert!(secrets.scan("the database", &dump).is_empty());
+    place.search_for_leaks();
 }
 
 #[test]
@@ -76,6 +86,7 @@ fn users_are_added_and_a_new_password_says_at_which_tick_it_cuts_off() {
     assert!(changed["tick"].as_i64().unwrap() > 0);
     let generated = place.json(&["users", "set-password", "ada", "--generate-password"], "");
     assert!(generated["tick"].as_i64().unwrap() > changed["tick"].as_i64().unwrap());
+    place.search_for_leaks();
     let short = place.run_with(&["users", "set-password", "ada", "--password-stdin"], "short\n");
     assert_eq!(short.status.code(), Some(1));
     assert_eq!(place.refusal(&["users", "set-password", "nobody", "--generate-password"]).0, Some(1));

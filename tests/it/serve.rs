@@ -4,23 +4,30 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 
-use passant_tests::binary::passant;
+use passant_tests::binary::{passant, run};
 use passant_tests::world::Directory;
+use serde_json::Value;
 
 struct Serving {
     child: Child,
     port: u16,
     said: String,
-    _data: Directory,
 }
 
 impl Serving {
-    fn start() -> Self {
-        let data = Directory::new();
+    fn start(data: &Directory) -> Self {
+        Self::configured(data, "")
+    }
+
+    fn configured(data: &Directory, configuration: &str) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let file = data.0.join("passant.toml");
+        std::fs::write(&file, configuration).unwrap();
         let mut child = Command::new(passant())
-            .args(["--data-dir", data.0.to_str().unwrap(), "serve", "--listen", &format!("127.0.0.1:{port}")])
+            .args(["--config", file.to_str().unwrap(), "--data-dir", data.0.join("data").to_str().unwrap()])
+            .args(["serve", "--listen", &format!("127.0.0.1:{port}")])
             .env("PASSANT_ISSUER", format!("http://localhost:{port}"))
+            .env("SHOP_SECRET", "k".repeat(43))
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -30,7 +37,7 @@ impl Serving {
         while !said.contains("Passant is ready") {
             assert!(lines.read_line(&mut said).unwrap() > 0, "it ended early: {said}");
         }
-        Self { child, port, said, _data: data }
+        Self { child, port, said }
     }
 
     fn connect(&self) -> std::io::Result<TcpStream> {
@@ -52,14 +59,16 @@ impl Drop for Serving {
 
 #[test]
 fn a_first_start_prints_the_link_that_makes_the_first_administrator() {
-    let serving = Serving::start();
+    let data = Directory::new();
+    let serving = Serving::start(&data);
     let link = format!("http://localhost:{}/set-up?token=pst_", serving.port);
     assert!(serving.said.contains(&link), "{}", serving.said);
 }
 
 #[test]
 fn a_graceful_end_finishes_the_request_in_flight() {
-    let mut serving = Serving::start();
+    let data = Directory::new();
+    let mut serving = Serving::start(&data);
     let mut stream = serving.connect().unwrap();
     let body = "grant_type=refresh_token&client_id=nobody";
     write!(
@@ -86,4 +95,45 @@ fn a_graceful_end_finishes_the_request_in_flight() {
     stream.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 401"), "the request in flight is answered: {answer}");
     assert!(serving.child.wait().unwrap().success());
+}
+
+/// The clients that the command line lists.
+fn listed(data: &Directory) -> Vec<(String, String)> {
+    let output = run(&["--data-dir", data.0.join("data").to_str().unwrap(), "clients", "list", "--json"], "", &[]);
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let text = |client: &Value, name: &str| client[name].as_str().unwrap().to_owned();
+    document["clients"].as_array().unwrap().iter().map(|client| (text(client, "id"), text(client, "name"))).collect()
+}
+
+#[test]
+fn the_files_clients_are_reconciled_at_each_start_and_others_are_left_alone() {
+    let data = Directory::new();
+    let client = |id: &str, name: &str| {
+        format!(
+            "[[clients]]\nid = \"{id}\"\nname = \"{name}\"\nauthentication = \"client_secret_basic\"\nsecret_env = \"SHOP_SECRET\"\n\
+             redirect_uris = [\"https://{id}.example/cb\"]\nscopes = [\"openid\"]\n"
+        )
+    };
+    let named =
+        |pairs: &[(&str, &str)]| pairs.iter().map(|(id, name)| ((*id).to_owned(), (*name).to_owned())).collect::<Vec<_>>();
+    drop(Serving::configured(&data, &(client("shop", "The shop") + &client("till", "The till"))));
+    assert_eq!(listed(&data), named(&[("shop", "The shop"), ("till", "The till")]));
+    let own = ["clients", "add", "batch", "--name", "Batch", "--grant-type", "client_credentials"];
+    assert!(run(&[&["--data-dir", data.0.join("data").to_str().unwrap()], &own[..]].concat(), "", &[]).status.success());
+
+    drop(Serving::configured(&data, &client("shop", "The new shop")));
+    assert_eq!(listed(&data), named(&[("batch", "Batch"), ("shop", "The new shop"), ("till", "The till")]));
+
+    let file = data.0.join("passant.toml");
+    std::fs::write(&file, client("shop", "A third name") + &client("batch", "Not the file's")).unwrap();
+    let place = data.0.join("data");
+    let arguments = ["--config", file.to_str().unwrap(), "--data-dir", place.to_str().unwrap(), "serve"];
+    let secret = "k".repeat(43);
+    let refused = run(&arguments, "", &[("SHOP_SECRET", &secret), ("PASSANT_LISTEN", "127.0.0.1:0")]);
+    assert_eq!(refused.status.code(), Some(2), "{}", String::from_utf8_lossy(&refused.stderr));
+    assert_eq!(
+        listed(&data),
+        named(&[("batch", "Batch"), ("shop", "The new shop"), ("till", "The till")]),
+        "nothing is half applied"
+    );
 }

@@ -11,6 +11,7 @@ use crate::app::App;
 use crate::config::{Config, DatabaseTarget};
 use crate::domain::client::{Client, ClientAuthentication, ClientOrigin, GrantType, Registration};
 use crate::domain::ids::{ClientId, UserId};
+use crate::domain::issuer_url::IssuerUrl;
 use crate::domain::redirect_uri::RedirectUri;
 use crate::domain::resource::Resource;
 use crate::domain::scope::Scope;
@@ -26,6 +27,7 @@ const EXAMPLE: &str = "cargo run -p passant-verifier --example orders_api --feat
 /// What whoever started it needs to know.
 pub(super) struct Demonstration {
     url: String,
+    example: String,
     password: String,
 }
 
@@ -61,7 +63,9 @@ pub(super) async fn prepare(app: &App) -> Result<Demonstration, Failure> {
     }
     let password = password::generate();
     give_password(app, &password).await?;
-    Ok(Demonstration { url: app.config.issuer.join("/demo"), password: password.expose().clone() })
+    let issuer = &app.config.issuer;
+    let example = if *issuer == IssuerUrl::LOCAL { EXAMPLE.to_owned() } else { format!("ISSUER={issuer} {EXAMPLE}") };
+    Ok(Demonstration { url: issuer.join("/demo"), example, password: password.expose().clone() })
 }
 
 fn client(app: &App) -> Result<Client, Failure> {
@@ -112,7 +116,7 @@ async fn give_password(app: &App, password: &password::Generated) -> Result<(), 
 impl Demonstration {
     /// For people.
     pub(super) fn text(&self) -> String {
-        let Self { url, password } = self;
+        let Self { url, example, password } = self;
         let lines = [
             "THIS IS FOR DEVELOPMENT: anybody who reads this can sign in.",
             "",
@@ -121,14 +125,14 @@ impl Demonstration {
             &format!("Password   {password}"),
             "",
             "The example service that accepts the tokens, in another terminal:",
-            EXAMPLE,
+            example,
         ];
         boxed(&lines)
     }
 
     /// For programs.
     pub(super) fn document(&self) -> Value {
-        json!({ "url": self.url, "username": USERNAME, "password": self.password, "example": EXAMPLE })
+        json!({ "url": self.url, "username": USERNAME, "password": self.password, "example": self.example })
     }
 }
 

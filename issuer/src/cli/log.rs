@@ -7,10 +7,9 @@ use tracing_subscriber::EnvFilter;
 use super::answer::Failure;
 use crate::config::{Log, LogFormat};
 
-/// Starts the log. `PASSANT_LOG` overrides the filter.
+/// Starts the log.
 pub(super) fn start(log: &Log) -> Result<(), Failure> {
-    let filter = std::env::var("PASSANT_LOG").unwrap_or_else(|_| log.filter.clone());
-    let filter = EnvFilter::try_new(filter).map_err(|error| Failure::settings(format_args!("log.filter: {error}")))?;
+    let filter = EnvFilter::try_new(&log.filter).map_err(|error| Failure::settings(format_args!("log.filter: {error}")))?;
     let terminal = io::stderr().is_terminal();
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     let human = match log.format {

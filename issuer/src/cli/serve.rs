@@ -48,7 +48,12 @@ pub(super) async fn run(settings: &Settings, arguments: &Arguments) -> Result<Op
         .map_err(|fault| Failure::new(format_args!("{} cannot be listened on: {fault}", app.config.listen)))?;
     let demonstration = if arguments.dev { Some(dev::prepare(&app).await?) } else { None };
     let set_up = set_up_link(&app).await?;
+    if !arguments.dev {
+        warn_of_a_demonstration(&app).await?;
+    }
     let jobs = Jobs::start(&app);
+    let version = env!("CARGO_PKG_VERSION");
+    tracing::info!(version, issuer = %app.config.issuer, address = %server.address(), "Passant is listening");
     ready(&app, &server, set_up.as_ref(), demonstration.as_ref()).say(settings.json);
     server.run().await;
     jobs.stop().await;
@@ -56,6 +61,17 @@ pub(super) async fn run(settings: &Settings, arguments: &Arguments) -> Result<Op
         tracing::warn!("the database's connections did not close in time");
     }
     Ok(None)
+}
+
+/// A database that `--dev` was run on still has the demonstration's user and client, whose password a terminal has shown.
+async fn warn_of_a_demonstration(app: &App) -> Result<(), Failure> {
+    let clients = clients::list(&mut app.db.reader().await?.conn()).await?;
+    if clients.iter().any(|client| client.origin == ClientOrigin::Demo) {
+        tracing::warn!(
+            "this database was used with --dev: its demo user and demo client still work; begin with a fresh data directory"
+        );
+    }
+    Ok(())
 }
 
 /// Makes the database's clients what the file declares.

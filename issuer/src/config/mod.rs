@@ -111,9 +111,8 @@ fn overlay(source: &mut Source<'_>, environment: &BTreeMap<String, String>) -> R
     if environment.keys().any(|name| name.starts_with("PASSANT_MASTER_KEY__")) {
         MASTER_KEY_KINDS.iter().for_each(|kind| source.remove("master_key", kind));
     }
-    let elsewhere = |name: &str| ["PASSANT_CONFIG", "PASSANT_LOG"].contains(&name) || name.starts_with("PASSANT_DEV");
     for (name, value) in environment {
-        if name.starts_with("PASSANT_") && !elsewhere(name) && !named.contains(name) {
+        if name.starts_with("PASSANT_") && name != "PASSANT_CONFIG" && !named.contains(name) {
             source.set(name, value.clone())?;
         }
     }

@@ -84,8 +84,28 @@ drawn_at_random!(UserId, SessionId, GrantId, TokenId, FeedId);
 /// The issuer's logical clock: one number in the database that only grows. Where an authority began (`born`) and where a
 /// revocation stands (a cut-off) are ticks, never times.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(try_from = "i64", into = "i64")]
 pub struct Tick(i64);
+
+/// A number that no tick has: below zero, or above 2^53.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a tick lies between 0 and 2^53")]
+pub struct NoTick;
+
+impl TryFrom<i64> for Tick {
+    type Error = NoTick;
+
+    /// The tick that a token carries; what the database holds needs no such doubt.
+    fn try_from(number: i64) -> Result<Self, NoTick> {
+        if (0..=Self::MAX.0).contains(&number) { Ok(Self(number)) } else { Err(NoTick) }
+    }
+}
+
+impl From<Tick> for i64 {
+    fn from(tick: Tick) -> Self {
+        tick.0
+    }
+}
 
 impl Tick {
     /// Before everything: the cut-off of what was never cut off.
@@ -108,5 +128,19 @@ impl Tick {
 impl fmt::Display for Tick {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tick_of_a_token_is_a_whole_number_up_to_two_to_the_53() {
+        let read = |json: &str| serde_json::from_str::<Tick>(json).ok();
+        assert_eq!((read("0"), read("9007199254740992")), (Some(Tick::ZERO), Some(Tick::MAX)));
+        for json in ["-1", "9007199254740993", "1.0", "\"7\"", "null", "1e3"] {
+            assert_eq!(read(json), None, "{json}");
+        }
     }
 }

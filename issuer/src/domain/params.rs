@@ -65,11 +65,6 @@ impl Params {
     pub fn has(&self, name: &str) -> bool {
         self.0.iter().any(|(known, _)| known == name)
     }
-
-    /// The names that both hold, for requests with a query and a body.
-    pub fn shared_name(&self, other: &Self) -> Option<String> {
-        self.0.iter().find(|(name, _)| other.has(name)).map(|(name, _)| printable(name))
-    }
 }
 
 /// What of a stranger's text may stand in an `error_description`: printable ASCII without quote and backslash

@@ -1,6 +1,7 @@
 //! `GET /healthz` (the process answers) and `GET /readyz` (it may be sent traffic: database, keys, rotation, clock).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
@@ -15,11 +16,14 @@ pub(super) async fn healthz() -> &'static str {
     "ok\n"
 }
 
+/// How long the database may take to answer: less than the probe of any load balancer waits.
+const PATIENCE: Duration = Duration::from_millis(800);
+
 /// Whether this replica may be sent traffic, and if not, why.
 pub(super) async fn readyz(State(app): State<Arc<App>>) -> Response {
     let now = app.now();
     let checks = [
-        ("database", app.db.ping().await.is_ok()),
+        ("database", matches!(tokio::time::timeout(PATIENCE, app.db.ping()).await, Ok(Ok(())))),
         ("keys", app.keys.signing_kid(now).is_some()),
         ("rotation", app.keys.overdue(now).is_none()),
         ("clock", !app.clock_off()),
