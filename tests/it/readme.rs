@@ -5,6 +5,7 @@ use std::net::TcpListener;
 use std::process::Stdio;
 
 use passant_tests::browser::Browser;
+use passant_tests::secrets::{SecretCollector, dump_sqlite};
 use passant_tests::world::Directory;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
@@ -100,6 +101,9 @@ async fn the_first_five_minutes_work_as_written() {
     page.click_and_wait("button[value=allow]").await;
     page.wait_for("#signed-in:not([hidden])").await;
     let token: String = page.eval("document.getElementById('token').value").await;
+    let secrets = SecretCollector::default();
+    secrets.collect("demo password", after(&said, "Password"));
+    secrets.collect("access token", &token);
 
     let listen = format!("127.0.0.1:{orders_port}");
     let mut orders = Running::start(&commands["orders"], &[("ISSUER", issuer.as_str()), ("LISTEN", &listen)]);
@@ -117,6 +121,8 @@ async fn the_first_five_minutes_work_as_written() {
 
     demo.signal("TERM");
     demo.ended().await;
+    let dump = dump_sqlite(&data.0.join("passant.sqlite")).await;
+    assert!(secrets.scan("the demo's database", &dump).is_empty());
     let (still_good, body) = call(&commands, &token, orders_port).await;
     assert!(still_good && body.contains("sugar tongs"), "with the issuer stopped: {body}");
 }

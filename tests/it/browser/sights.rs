@@ -72,4 +72,6 @@ async fn every_page_is_seen_narrow_and_wide_light_and_dark_normal_and_with_error
     look(&newcomer, "set-up-error").await;
     newcomer.goto(&at("/")).await;
     look(&newcomer, "home-signed-out").await;
+    world.secrets.collect("set-up link", token.expose());
+    world.search_for_leaks().await;
 }

@@ -102,4 +102,5 @@ async fn saying_no_tells_the_client_and_signing_out_ends_the_session() {
     page.click_and_wait("form[action='/logout'] button").await;
     page.goto(&format!("{}/", served.issuer)).await;
     assert!(!page.text().await.contains("Ada Lovelace"));
+    served.world.search_for_leaks().await;
 }
