@@ -134,6 +134,22 @@ fn a_wrong_file_is_refused_with_line_key_and_reason_and_nothing_is_made() {
 }
 
 #[test]
+fn a_lost_master_key_is_missed_and_not_made_anew() {
+    let place = Place::new("");
+    place.json(&["keys", "list"], "");
+    std::fs::remove_file(place.path("data/master.key")).unwrap();
+    let (code, said) = place.refusal(&["keys", "list"]);
+    assert!(code == Some(1) && said.contains("put its backup back"), "{said}");
+    assert!(!place.path("data/master.key").exists());
+}
+
+#[test]
+fn no_password_at_all_is_told_what_to_give() {
+    let (code, said) = Place::new("").refusal(&["users", "add", "ada"]);
+    assert!(code == Some(1) && said.contains("--generate-password"), "{said}");
+}
+
+#[test]
 fn an_error_with_json_is_one_document_too() {
     let place = Place::new("");
     let output = place.run_with(&["keys", "revoke", "no-such-kid", "--json"], "");

@@ -49,6 +49,12 @@ async fn master_key(config: &Config) -> Result<MasterKey, Failure> {
     let is_new = matches!(&config.database.target, DatabaseTarget::Sqlite(path) if !path.exists());
     Ok(match &config.master_key {
         MasterKeySource::File(path) if is_new => MasterKey::load_or_create(path)?,
+        MasterKeySource::File(path) if !path.exists() => {
+            return Err(Failure::new(format_args!(
+                "the master key {} is missing, and the signing keys in the database cannot be read without it: put its backup back",
+                path.display()
+            )));
+        }
         MasterKeySource::File(path) => MasterKey::load(path)?,
         MasterKeySource::Variable { name, value } => MasterKey::parse(value.expose())
             .map_err(|error| Failure::settings(format_args!("environment variable {name}: {error}")))?,

@@ -50,6 +50,9 @@ pub(super) fn obtain(arguments: &Arguments, least: usize) -> Result<(Password, O
         return Ok((generated.to_password()?, Some(generated)));
     }
     let text = if arguments.password_stdin || !io::stdin().is_terminal() { read_line()? } else { ask()? };
+    if text.expose().is_empty() {
+        return Err(Failure::new("no password was given: write one on standard input, or use --generate-password"));
+    }
     Ok((Password::chosen(text.expose(), least)?, None))
 }
 
