@@ -43,8 +43,12 @@ impl Schedule {
         self.demanded = true;
     }
 
-    /// A plausible token named a key that is not in the set.
+    /// A plausible token named a key that is not in the set. While attempts fail it changes nothing: strangers must not make a
+    /// fleet press an issuer that asked to be left alone.
     pub(super) fn unknown_kid(&mut self, now: Duration, kid: Box<str>) {
+        if self.failures > 0 && now < self.next {
+            return;
+        }
         self.demanded |= self.unknown_kids.admit(now, kid);
     }
 
@@ -156,5 +160,16 @@ mod tests {
         schedule.failed(MINUTE, true, None);
         schedule.unknown_kid(MINUTE, "k".into());
         assert!(schedule.wait(MINUTE) > Duration::ZERO);
+    }
+
+    #[test]
+    fn no_unknown_kid_cuts_a_retry_after_short() {
+        let mut schedule = Schedule::new(Duration::ZERO);
+        schedule.failed(Duration::ZERO, true, Some(2 * MINUTE));
+        schedule.unknown_kid(MINUTE, "k".into());
+        assert_eq!(schedule.wait(MINUTE), MINUTE);
+        schedule.succeeded(2 * MINUTE, None);
+        schedule.unknown_kid(2 * MINUTE, "k".into());
+        assert_eq!(schedule.wait(2 * MINUTE), Duration::ZERO);
     }
 }
