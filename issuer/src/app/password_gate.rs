@@ -84,11 +84,12 @@ impl PasswordGate {
             .map_err(|_| GateError::Busy)?
             .map_err(|_| GateError::Busy)?;
         // The permit goes along: a request that is given up does not free the memory its hash still uses.
-        let workspaces = Arc::clone(&self.workspaces);
+        let (workspaces, cost) = (Arc::clone(&self.workspaces), self.cost);
         let done = tokio::task::spawn_blocking(move || {
             let shelf = || workspaces.lock().unwrap_or_else(PoisonError::into_inner);
             let mut workspace = shelf().pop().unwrap_or_default();
             let outcome = work(&mut workspace);
+            workspace.trim(cost);
             // Back on the shelf before the permit: there are never more workspaces than permits.
             shelf().push(workspace);
             drop(permit);

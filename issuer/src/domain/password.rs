@@ -149,6 +149,13 @@ impl PasswordHash {
 pub struct Workspace(Vec<Block>);
 
 impl Workspace {
+    /// Gives back what a hash of more than this cost has taken.
+    pub fn trim(&mut self, cost: Cost) {
+        let blocks = cost.params().map_or(0, |params| params.block_count());
+        self.0.truncate(blocks);
+        self.0.shrink_to(blocks);
+    }
+
     fn hash(&mut self, params: &Params, password: &Password, salt: &[u8], out: &mut [u8]) -> Result<(), HashFault> {
         self.0.resize(params.block_count(), Block::new());
         Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone())
@@ -177,6 +184,9 @@ mod tests {
         let dear = PasswordHash::compute(&password, Cost { memory_kib: 64, ..SMALL }, &mut workspace).unwrap();
         let cheap = PasswordHash::compute(&password, SMALL, &mut workspace).unwrap();
         assert!(dear.verify(&password, &mut workspace).unwrap() && cheap.verify(&password, &mut workspace).unwrap());
+        assert!(dear.verify(&password, &mut workspace).unwrap() && workspace.0.capacity() >= 64);
+        workspace.trim(SMALL);
+        assert!(workspace.0.capacity() < 64, "what a dearer hash took is given back");
     }
 
     #[test]
