@@ -162,7 +162,11 @@ fn scopes(params: &Params, client: &Client) -> Result<ScopeSet, RequestError> {
         }
         // Without refresh tokens there is nothing to be offline with, and the scope is ignored (OpenID Connect Core, section 11).
         None if !client.may_use(GrantType::RefreshToken) => {
-            Ok(asked.iter().filter(|scope| **scope != Scope::OFFLINE_ACCESS).cloned().collect())
+            let heeded: ScopeSet = asked.iter().filter(|scope| **scope != Scope::OFFLINE_ACCESS).cloned().collect();
+            if heeded.is_empty() {
+                return Err(RequestError::new("invalid_scope", "offline_access alone asks for nothing without refresh tokens"));
+            }
+            Ok(heeded)
         }
         None => Ok(asked),
     }

@@ -289,6 +289,19 @@ on_both_engines! {
         }
     }
 
+    async fn offline_access_means_nothing_without_refresh_tokens(world) {
+        world.user(ADA.0, ADA.1).await;
+        let client = world.client("shop-web", |it| { it.grant_types.remove(&GrantType::RefreshToken); }).await;
+        let mut agent = world.agent();
+        let tokens = agent.tokens(&client, ADA, &[("scope", "openid offline_access")]).await;
+        assert_eq!(tokens.claims()["scope"], "openid");
+        assert!(tokens.claims()["sid"].is_string(), "it dies with the session");
+        sent_back(&agent.authorize(&client, &[("scope", "offline_access")]).await, &client, "invalid_scope");
+        let page = agent.get("/").await;
+        agent.submit(&page, "/logout", &[]).await;
+        assert_eq!(agent.userinfo(tokens.access()).await.status, StatusCode::UNAUTHORIZED);
+    }
+
     async fn prompt_login_asks_again_however_often_the_flow_is_started_over(world) {
         world.user(ADA.0, ADA.1).await;
         let client = world.client("shop-web", |_| {}).await;
