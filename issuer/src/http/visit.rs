@@ -1,12 +1,14 @@
-//! A page being opened: when, in which browser, with which parameters. Read once, at the request's edge.
+//! A page being opened, and a form of ours being sent: when, from which browser, with what. Read once, at the request's edge.
 
 use std::sync::Arc;
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
 
 use super::cookies::Browser;
+use super::device::Device;
+use super::form::UnverifiedForm;
 use super::pages::error::PageError;
 use super::signed_in::{self, SignedIn};
 use crate::app::App;
@@ -41,6 +43,44 @@ impl FromRequestParts<Arc<App>> for Visit {
 
 impl Visit {
     /// Who is signed in in this browser.
+    pub(crate) async fn signed_in(&self, app: &App) -> Result<Option<SignedIn>, StoreError> {
+        signed_in::find(app, &self.headers, self.now).await
+    }
+}
+
+/// A form of ours being sent; nothing of it can be read before it has been checked.
+pub(crate) struct Submission {
+    /// What was sent.
+    pub(crate) form: UnverifiedForm,
+    /// By whom.
+    pub(crate) sender: Sender,
+}
+
+/// Who sends a form.
+pub(crate) struct Sender {
+    /// When the form had come as a whole.
+    pub(crate) now: UnixTime,
+    /// From which browser.
+    pub(crate) browser: Browser,
+    /// As far as it says and the connection shows.
+    pub(crate) device: Device,
+    /// What else it sent.
+    pub(crate) headers: HeaderMap,
+}
+
+impl FromRequest<Arc<App>> for Submission {
+    type Rejection = PageError;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, PageError> {
+        let (headers, device) = (request.headers().clone(), Device::of(&request));
+        let form = UnverifiedForm::read(app, request).await.map_err(|why| PageError::bad_form(app, &why))?;
+        let browser = Browser::recognise(app, &headers);
+        Ok(Self { form, sender: Sender { now: app.now(), browser, device, headers } })
+    }
+}
+
+impl Sender {
+    /// Who is signed in in the browser that sends it.
     pub(crate) async fn signed_in(&self, app: &App) -> Result<Option<SignedIn>, StoreError> {
         signed_in::find(app, &self.headers, self.now).await
     }

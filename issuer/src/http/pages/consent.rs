@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 
@@ -17,11 +17,10 @@ use crate::domain::resource::Resource;
 use crate::domain::scope::Scope;
 use crate::http::authorize::approval;
 use crate::http::authorize::resume::{self, Resumed};
-use crate::http::cookies::Browser;
-use crate::http::form::{UnverifiedForm, csrf_token};
+use crate::http::form::csrf_token;
 use crate::http::redirect;
-use crate::http::signed_in::{self, SignedIn};
-use crate::http::visit::Visit;
+use crate::http::signed_in::SignedIn;
+use crate::http::visit::{Submission, Visit};
 
 /// Shows the question.
 pub(crate) async fn get(State(app): State<Arc<App>>, visit: Visit) -> Result<Response, PageError> {
@@ -35,20 +34,16 @@ pub(crate) async fn get(State(app): State<Arc<App>>, visit: Visit) -> Result<Res
 }
 
 /// Takes the answer.
-pub(crate) async fn post(State(app): State<Arc<App>>, request: Request) -> Result<Response, PageError> {
-    let headers = request.headers().clone();
-    let form = UnverifiedForm::read(&app, request).await.map_err(|why| PageError::bad_form(&app, &why))?;
-    let now = app.now();
-    let Some(signed_in) = signed_in::find(&app, &headers, now).await? else { return Err(PageError::request_gone(&app)) };
+pub(crate) async fn post(State(app): State<Arc<App>>, Submission { form, sender }: Submission) -> Result<Response, PageError> {
+    let Some(signed_in) = sender.signed_in(&app).await? else { return Err(PageError::request_gone(&app)) };
     let params = form.verify(&app, &signed_in.cookie).map_err(|why| PageError::forged(&app, &why))?;
-    let browser = Browser::recognise(&app, &headers);
-    let resumed = resume::find(&app, params.get("request"), &browser, now).await?;
-    if resumed.step(Some(&signed_in), now) != Step::Consent {
+    let resumed = resume::find(&app, params.get("request"), &sender.browser, sender.now).await?;
+    if resumed.step(Some(&signed_in), sender.now) != Step::Consent {
         return Ok(redirect::to(&resume::path(resumed.handle.expose())));
     }
     match params.get("answer") {
-        Some("allow") => approval::approve(&app, resumed.asked(), &signed_in, now).await,
-        Some("deny") => approval::deny(&app, resumed.asked(), now).await,
+        Some("allow") => approval::approve(&app, resumed.asked(), &signed_in, sender.now).await,
+        Some("deny") => approval::deny(&app, resumed.asked(), sender.now).await,
         _ => Err(PageError::unreadable(&app, &"the answer must be allow or deny")),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 
@@ -22,10 +22,10 @@ use crate::domain::user::{User, Username};
 use crate::http::authorize::resume::{self, Resumed};
 use crate::http::cookies::{Browser, Cookie};
 use crate::http::device::Device;
-use crate::http::form::{ForgeryError, UnverifiedForm, csrf_token};
+use crate::http::form::{ForgeryError, csrf_token};
 use crate::http::redirect;
-use crate::http::signed_in::{self, SignedIn};
-use crate::http::visit::Visit;
+use crate::http::signed_in::SignedIn;
+use crate::http::visit::{Submission, Visit};
 use crate::store::sessions::{self, NewSession, Renewal};
 use crate::store::users;
 
@@ -45,29 +45,25 @@ pub(crate) async fn get(State(app): State<Arc<App>>, visit: Visit) -> Result<Res
 }
 
 /// Signs in.
-pub(crate) async fn post(State(app): State<Arc<App>>, request: Request) -> Result<Response, PageError> {
-    let (headers, device) = (request.headers().clone(), Device::of(&request));
-    let form = UnverifiedForm::read(&app, request).await.map_err(|why| PageError::bad_form(&app, &why))?;
-    let now = app.now();
-    let browser = Browser::recognise(&app, &headers);
-    let params = match form.verify(&app, &browser.token) {
+pub(crate) async fn post(State(app): State<Arc<App>>, Submission { form, sender }: Submission) -> Result<Response, PageError> {
+    let params = match form.verify(&app, &sender.browser.token) {
         Ok(params) => params,
         Err(ForgeryError::Token) => {
-            let shown = Shown { browser: &browser, resumed: None, username: "" };
-            let answer = show(&app, &shown, Some(SignInProblem::OpenTooLong), now)?;
-            return Ok(browser.remember(answer));
+            let shown = Shown { browser: &sender.browser, resumed: None, username: "" };
+            let answer = show(&app, &shown, Some(SignInProblem::OpenTooLong), sender.now)?;
+            return Ok(sender.browser.remember(answer));
         }
         Err(why @ ForgeryError::CrossSite) => return Err(PageError::forged(&app, &why)),
     };
-    let resumed = waiting_request(&app, &params, &browser, now).await?;
+    let resumed = waiting_request(&app, &params, &sender.browser, sender.now).await?;
     let (username, password) = (params.get("username").unwrap_or_default(), params.get("password").unwrap_or_default());
-    let shown = Shown { browser: &browser, resumed: resumed.as_ref(), username };
+    let shown = Shown { browser: &sender.browser, resumed: resumed.as_ref(), username };
     let proved = match prove(&app, username, password).await? {
         Ok(proved) => proved,
-        Err(problem) => return Ok(show(&app, &shown, Some(problem), now)?),
+        Err(problem) => return Ok(show(&app, &shown, Some(problem), sender.now)?),
     };
-    let before = signed_in::find(&app, &headers, now).await?;
-    let cookie = begin_session(&app, &proved, before, device, now).await?;
+    let before = sender.signed_in(&app).await?;
+    let cookie = begin_session(&app, &proved, before, sender.device, sender.now).await?;
     let next = match &resumed {
         Some(resumed) => redirect::to(&resume::path(resumed.handle.expose())),
         None => redirect::to("/"),

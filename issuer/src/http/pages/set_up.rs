@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 
@@ -18,10 +18,9 @@ use crate::domain::params::Params;
 use crate::domain::password::{Password, PasswordError};
 use crate::domain::user::{Username, UsernameError, plausible_email};
 use crate::http::cookies::Browser;
-use crate::http::device::Device;
-use crate::http::form::{UnverifiedForm, csrf_token};
-use crate::http::visit::Visit;
-use crate::http::{redirect, signed_in};
+use crate::http::form::csrf_token;
+use crate::http::redirect;
+use crate::http::visit::{Submission, Visit};
 use crate::secret::TokenHash;
 use crate::store::set_up_tokens::{self, SetUp as Outcome};
 use crate::store::users::{self, NewUser};
@@ -37,14 +36,10 @@ pub(crate) async fn get(State(app): State<Arc<App>>, visit: Visit) -> Result<Res
 }
 
 /// Creates the administrator and signs them in.
-pub(crate) async fn post(State(app): State<Arc<App>>, request: Request) -> Result<Response, PageError> {
-    let (headers, device) = (request.headers().clone(), Device::of(&request));
-    let form = UnverifiedForm::read(&app, request).await.map_err(|why| PageError::bad_form(&app, &why))?;
-    let now = app.now();
-    let browser = Browser::recognise(&app, &headers);
-    let params = form.verify(&app, &browser.token).map_err(|why| PageError::forged(&app, &why))?;
-    let token = living_link(&app, &params, now).await?;
-    let again = |problems: &[SetUpProblem]| show(&app, &browser, token, &params, problems, now);
+pub(crate) async fn post(State(app): State<Arc<App>>, Submission { form, sender }: Submission) -> Result<Response, PageError> {
+    let params = form.verify(&app, &sender.browser.token).map_err(|why| PageError::forged(&app, &why))?;
+    let token = living_link(&app, &params, sender.now).await?;
+    let again = |problems: &[SetUpProblem]| show(&app, &sender.browser, token, &params, problems, sender.now);
     let chosen = match Chosen::parse(&params, app.least_password()) {
         Ok(chosen) => chosen,
         Err(problems) => return Ok(again(&problems)?),
@@ -61,7 +56,7 @@ pub(crate) async fn post(State(app): State<Arc<App>>, request: Request) -> Resul
         email: chosen.email,
         password_hash: Some(password_hash.clone()),
         administrator: true,
-        created_at: now,
+        created_at: sender.now,
     };
     match set_up_tokens::redeem(&app.db, TokenHash::of(token), user).await? {
         Outcome::Done => {}
@@ -77,7 +72,7 @@ pub(crate) async fn post(State(app): State<Arc<App>>, request: Request) -> Resul
         return Ok(redirect::to("/login"));
     };
     let proved = Proved { user: record.user, born: record.evidence.tick };
-    let cookie = begin_session(&app, &proved, signed_in::find(&app, &headers, now).await?, device, now).await?;
+    let cookie = begin_session(&app, &proved, sender.signed_in(&app).await?, sender.device, sender.now).await?;
     Ok(with_cookie(redirect::to("/"), cookie))
 }
 
