@@ -101,6 +101,7 @@ CREATE TABLE authorization_requests (
     consumed_at BIGINT
 );
 CREATE INDEX authorization_requests_by_expiry ON authorization_requests (expires_at);
+CREATE INDEX authorization_requests_answered ON authorization_requests (consumed_at) WHERE consumed_at IS NOT NULL;
 
 CREATE TABLE grants (
     id TEXT NOT NULL PRIMARY KEY,
@@ -130,7 +131,7 @@ CREATE TABLE codes (
     consumed_at BIGINT
 );
 CREATE INDEX codes_by_grant ON codes (grant_id);
-CREATE INDEX codes_by_expiry ON codes (expires_at);
+CREATE INDEX codes_unredeemed ON codes (expires_at) WHERE consumed_at IS NULL;
 
 CREATE TABLE refresh_tokens (
     token_hash TEXT NOT NULL PRIMARY KEY,
@@ -144,6 +145,7 @@ CREATE TABLE refresh_tokens (
     UNIQUE (grant_id, generation)
 );
 CREATE INDEX refresh_tokens_by_expiry ON refresh_tokens (expires_at);
+CREATE INDEX refresh_tokens_with_seeds ON refresh_tokens (retry_until) WHERE successor_salt IS NOT NULL;
 
 -- The link that creates the first administrator.
 CREATE TABLE set_up_tokens (

@@ -17,13 +17,20 @@ pub const KEYS_AFTER_END: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 /// What nobody needs from the moment its time is over.
 const AT_ONCE: [&str; 4] = [
     "DELETE FROM authorization_requests WHERE handle_hash IN
-     (SELECT handle_hash FROM authorization_requests WHERE expires_at < $1 OR consumed_at IS NOT NULL LIMIT 500)",
+     (SELECT handle_hash FROM authorization_requests WHERE expires_at < $1 LIMIT 500)",
+    "DELETE FROM authorization_requests WHERE handle_hash IN
+     (SELECT handle_hash FROM authorization_requests WHERE consumed_at IS NOT NULL AND consumed_at <= $1 LIMIT 500)",
     "DELETE FROM set_up_tokens WHERE token_hash IN (SELECT token_hash FROM set_up_tokens WHERE expires_at < $1 LIMIT 500)",
     "DELETE FROM client_secrets WHERE expires_at IS NOT NULL AND expires_at < $1",
-    // The seed of a successor goes when its window has closed with its time.
-    "UPDATE refresh_tokens SET successor_salt = NULL, successor_key_id = NULL WHERE token_hash IN
-     (SELECT token_hash FROM refresh_tokens WHERE successor_salt IS NOT NULL AND retry_until < $1 LIMIT 500)",
 ];
+
+/// The seed of a successor goes when its window has closed with its time.
+const SEEDS: &str = "UPDATE refresh_tokens SET successor_salt = NULL, successor_key_id = NULL WHERE token_hash IN
+     (SELECT token_hash FROM refresh_tokens WHERE successor_salt IS NOT NULL AND retry_until < $1 LIMIT 500)";
+
+/// How long after its window a seed stays. A retry without its seed is judged as theft: one that came in time may still wait for
+/// its turn to write, and another replica's clock may be up to a minute behind this one's.
+pub const SEEDS_AFTER_WINDOW: Duration = Duration::from_secs(2 * 60);
 
 const BATCHES: [&str; 4] = [
     // A used refresh token whose own limit has passed proves no theft any more: nobody could have used it.
@@ -32,10 +39,9 @@ const BATCHES: [&str; 4] = [
     // With their codes and refresh tokens.
     "DELETE FROM grants WHERE id IN
      (SELECT id FROM grants WHERE refresh_until < $1 OR (ended_at IS NOT NULL AND ended_at < $1) LIMIT 500)",
-    // Never redeemed, or redeemed for an access token alone: whatever there was has expired since.
+    // Never redeemed.
     "DELETE FROM grants WHERE id IN
-     (SELECT c.grant_id FROM codes c WHERE c.expires_at < $1
-      AND NOT EXISTS (SELECT 1 FROM refresh_tokens r WHERE r.grant_id = c.grant_id) LIMIT 500)",
+     (SELECT grant_id FROM codes WHERE consumed_at IS NULL AND expires_at < $1 LIMIT 500)",
     "DELETE FROM sessions WHERE id IN
      (SELECT id FROM sessions WHERE expires_at < $1 OR (ended_at IS NOT NULL AND ended_at < $1) LIMIT 500)",
 ];
@@ -53,7 +59,8 @@ pub async fn batch(db: &Db, now: UnixTime) -> Result<u64, StoreError> {
     let early = BATCHES.into_iter().map(|statement| (statement, now - AFTER_END));
     let late = LATE.into_iter().map(|statement| (statement, now - KEYS_AFTER_END));
     let mut swept = 0;
-    for input in at_once.chain(early).chain(late) {
+    let seeds = [(SEEDS, now - SEEDS_AFTER_WINDOW)];
+    for input in at_once.chain(seeds).chain(early).chain(late) {
         swept += db
             .write(input, |tx, (statement, before)| async move { sql!(tx, execute, *statement, before.millis()) }.boxed())
             .await?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use passant::clock::UnixTime;
 use passant::domain::cutoff::Target;
 use passant::store::signing_keys::{self, KeyChange};
-use passant::store::sweep::{self, AFTER_END, KEYS_AFTER_END};
+use passant::store::sweep::{self, AFTER_END, KEYS_AFTER_END, SEEDS_AFTER_WINDOW};
 use passant::store::{authorization_requests, feed_head, grants, refresh_tokens, sessions, set_up_tokens};
 
 use super::rows::{HOUR, approval, client, family, fresh_hash, keep, session, signing_key, user};
@@ -65,12 +65,13 @@ on_both_databases! {
         assert_eq!(count(&it.db, "SELECT COUNT(*) FROM clients").await, 1);
     }
 
-    async fn the_last_refresh_token_goes_after_its_limit_and_takes_its_grant_along(it) {
+    async fn a_refresh_token_goes_after_its_own_limit_and_its_grant_after_the_absolute_one(it) {
         let (grant, token) = family(&it.db).await;
         execute_with(&it.db, "UPDATE sessions SET expires_at = $1", (NOW + HOUR * 1_000).millis()).await;
-        goes_after(&it, NOW + HOUR, 2).await;
+        execute(&it.db, "UPDATE codes SET consumed_at = 0").await;
+        goes_after(&it, NOW + HOUR, 1).await;
         assert!(read!(it.db, conn => refresh_tokens::find(conn, &token)).is_none());
-        assert!(read!(it.db, conn => grants::find(conn, &grant.id)).is_none(), "nothing of it can be alive");
+        goes_after(&it, grant.refresh_until, 1).await;
         assert_eq!(count(&it.db, "SELECT (SELECT COUNT(*) FROM grants) + (SELECT COUNT(*) FROM codes)").await, 0);
     }
 
@@ -105,7 +106,7 @@ on_both_databases! {
                     expires_at = expires_at * 2",
             NOW.millis(),
         ).await;
-        goes_at_once(&it, NOW, 1).await;
+        goes_at_once(&it, NOW + SEEDS_AFTER_WINDOW, 1).await;
         let token = read!(it.db, conn => refresh_tokens::find(conn, &token)).unwrap();
         assert_eq!(token.consumed.unwrap().seed, None);
     }

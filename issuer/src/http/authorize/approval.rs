@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::app::checkpoint::Checkpoint;
 use crate::clock::UnixTime;
 use crate::domain::authorization_request::{AuthorizationRequest, RequestError, Step};
-use crate::domain::client::Client;
+use crate::domain::client::{Client, GrantType};
 use crate::domain::code;
 use crate::domain::cutoff::{Evidence, Standing, revoked};
 use crate::domain::grant::Grant;
@@ -121,7 +121,11 @@ async fn write(app: &App, asked: &Asked<'_>, session: &Session, now: UnixTime) -
         born: found.evidence.tick,
         auth_time: session.auth_time,
         amr: session.amr.clone(),
-        refresh_until: now + client.lifetimes.refresh_absolute.get(),
+        // Without refresh tokens nothing of it outlives the access token that its code is good for.
+        refresh_until: match client.may_use(GrantType::RefreshToken) {
+            true => now + client.lifetimes.refresh_absolute.get(),
+            false => now + code::LIFE,
+        },
     };
     let approval = Approval {
         grant,
