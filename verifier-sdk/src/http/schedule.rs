@@ -11,6 +11,7 @@ use super::budget::UnknownKids;
 #[derive(Debug)]
 pub(super) struct Schedule {
     next: Duration,
+    not_before: Duration,
     demanded: bool,
     failures: u32,
     unknown_kids: UnknownKids,
@@ -30,7 +31,14 @@ const WITHOUT_KEYS: Backoff = (Duration::from_millis(250), Duration::from_secs(1
 impl Schedule {
     /// The first attempt is due at once.
     pub(super) fn new(now: Duration) -> Self {
-        Self { next: now, demanded: false, failures: 0, unknown_kids: UnknownKids::new(now), jitter: Jitter::random() }
+        Self {
+            next: now,
+            not_before: now,
+            demanded: false,
+            failures: 0,
+            unknown_kids: UnknownKids::new(now),
+            jitter: Jitter::random(),
+        }
     }
 
     /// How long to wait for the next attempt; zero when it is due.
@@ -43,10 +51,10 @@ impl Schedule {
         self.demanded = true;
     }
 
-    /// A plausible token named a key that is not in the set. While attempts fail it changes nothing: strangers must not make a
-    /// fleet press an issuer that asked to be left alone.
+    /// A plausible token named a key that is not in the set. While the issuer has asked to be left alone it changes nothing:
+    /// strangers must not make a fleet press it.
     pub(super) fn unknown_kid(&mut self, now: Duration, kid: Box<str>) {
-        if self.failures > 0 && now < self.next {
+        if now < self.not_before {
             return;
         }
         self.demanded |= self.unknown_kids.admit(now, kid);
@@ -58,6 +66,7 @@ impl Schedule {
         let fresh_for = max_age.unwrap_or(USUAL_FRESH).clamp(SHORTEST_FRESH, LONGEST_FRESH);
         self.demanded = false;
         self.failures = 0;
+        self.not_before = now;
         self.next = now + fresh_for.mul_f64(0.75 * self.jitter.between(0.9, 1.1));
         fresh_for
     }
@@ -68,7 +77,8 @@ impl Schedule {
         let pause = first.saturating_mul(1 << self.failures.min(16)).min(longest).mul_f64(self.jitter.between(0.5, 1.0));
         self.demanded = false;
         self.failures = self.failures.saturating_add(1);
-        self.next = now + pause.max(retry_after.unwrap_or_default().min(LONGEST_RETRY_AFTER));
+        self.not_before = now + retry_after.unwrap_or_default().min(LONGEST_RETRY_AFTER);
+        self.next = self.not_before.max(now + pause);
     }
 }
 
@@ -160,6 +170,17 @@ mod tests {
         schedule.failed(MINUTE, true, None);
         schedule.unknown_kid(MINUTE, "k".into());
         assert!(schedule.wait(MINUTE) > Duration::ZERO);
+    }
+
+    #[test]
+    fn an_unknown_kid_is_asked_for_in_a_plain_back_off() {
+        let mut schedule = Schedule::new(Duration::ZERO);
+        for _ in 0..8 {
+            schedule.failed(Duration::ZERO, true, None);
+        }
+        assert!(schedule.wait(Duration::ZERO) > MINUTE);
+        schedule.unknown_kid(MINUTE, "k".into());
+        assert_eq!(schedule.wait(MINUTE), Duration::ZERO);
     }
 
     #[test]
