@@ -1,6 +1,8 @@
 //! Form bodies, and the check that every state-changing form of ours passes before its fields can be read: a synchronizer token
 //! bound to a cookie, and Origin or Sec-Fetch-Site.
 
+use std::time::Duration;
+
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -12,6 +14,9 @@ use crate::secret::{OpaqueToken, constant_time_eq};
 
 /// The name of the hidden field.
 pub(crate) const CSRF_FIELD: &str = "csrf";
+
+/// How long a form's body may take: well below a request's time, so that what the form asks for is not cut off half done.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The parameters of an `application/x-www-form-urlencoded` body.
 pub(crate) struct FormBody(pub(crate) Params);
@@ -45,7 +50,8 @@ impl FormBody {
         if !form {
             return Err(FormError::NotAForm);
         }
-        let bytes = Bytes::from_request(request, &()).await.map_err(|why| match why.status() {
+        let body = tokio::time::timeout(PATIENCE, Bytes::from_request(request, &())).await;
+        let bytes = body.map_err(|_| FormError::Unreadable)?.map_err(|why| match why.status() {
             StatusCode::PAYLOAD_TOO_LARGE => FormError::TooLong,
             _ => FormError::Unreadable,
         })?;

@@ -11,6 +11,7 @@ use crate::app::App;
 use crate::clock::UnixTime;
 use crate::domain::authorization_request::{Step, next_step};
 use crate::domain::client::{Client, GrantType};
+use crate::domain::scope::Scope;
 use crate::http::cookies::Browser;
 use crate::http::pages::error::PageError;
 use crate::http::redirect;
@@ -76,6 +77,7 @@ pub(crate) async fn find(app: &Arc<App>, handle: Option<&str>, browser: &Browser
     // The registration may have changed while the person was signing in, and the answer must not go where it no longer leads.
     let request = &kept.request;
     let allowed = client.may_use(GrantType::AuthorizationCode)
+        && (client.may_use(GrantType::RefreshToken) || !request.scopes.contains(&Scope::OFFLINE_ACCESS))
         && (request.code_challenge.is_some() || !client.pkce_required)
         && client.redirect_uri(&request.redirect_uri).is_some()
         && request.scopes.is_subset(&client.scopes)

@@ -75,9 +75,9 @@ pub(super) async fn post(State(app): State<Arc<App>>, request: Request) -> Resul
     if request.uri().query().is_some_and(|query| !query.is_empty()) {
         return Err(OAuthError::invalid_request("parameters belong into the body, not into the address"));
     }
+    let FormBody(params) = FormBody::read(request).await?;
     // Asked before anything is spent: a client that is told to try again must have something to try with.
     app.may_sign()?;
-    let FormBody(params) = FormBody::read(request).await?;
     // Not before the body has come: a slow sender gains no time.
     let now = app.now();
     let client = authenticate(&app, &headers, &params, now).await?;
