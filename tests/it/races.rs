@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 use passant::app::checkpoint::Checkpoint;
+use passant::domain::audit::{Action, Event};
 use passant::domain::ids::{GrantId, UserId};
 use passant::domain::password::{Cost, Password, PasswordHash, Workspace};
 use passant::domain::user::Username;
@@ -150,7 +151,7 @@ on_both_engines! {
         let task = tokio::spawn(async move { asking.token(&other, &[("grant_type", "client_credentials")]).await });
         hold.arrived().await;
         let issuer_wide = vec![passant::domain::cutoff::Target::Issuer];
-        let tick = feed_head::cut_off(world.db(), issuer_wide, world.app.now()).await.unwrap();
+        let tick = feed_head::cut_off(world.db(), issuer_wide, Event::done(Action::IssuerCutOff), world.app.now()).await.unwrap();
         hold.release();
         let late = Tokens::of(&task.await.unwrap());
         assert!(late.claims()["born"].as_i64().unwrap() < tick.get());

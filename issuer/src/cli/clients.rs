@@ -1,6 +1,6 @@
 //! `passant clients`: registrations made on the command line, beside those of the configuration file.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -43,6 +43,9 @@ pub(super) struct Add {
     /// Where its codes may be carried; may be given again
     #[arg(long = "redirect-uri", value_name = "URI")]
     redirect_uris: Vec<RedirectUri>,
+    /// Where browsers may be sent after a sign-out that it began; may be given again
+    #[arg(long = "post-logout-redirect-uri", value_name = "URI")]
+    post_logout_redirect_uris: Vec<RedirectUri>,
     /// authorization_code, refresh_token or client_credentials; may be given again
     #[arg(long = "grant-type", value_name = "TYPE", default_value = "authorization_code")]
     grant_types: Vec<GrantType>,
@@ -84,7 +87,7 @@ pub(super) async fn run(settings: &Settings, command: &Command) -> Result<Option
         Command::Add(add) => Some(Client::new(add.registration(&config)?)?),
         Command::List => None,
     };
-    let app = open::app(config, false).await?;
+    let app = open::app(config).await?;
     let answer = match wanted {
         Some(client) => create(&app, client).await,
         None => list(&app).await,
@@ -152,6 +155,8 @@ impl Add {
                 refresh_retry_window: self.refresh_retry_window.unwrap_or(default.refresh_retry_window),
             },
             token_claims: self.token_claims.iter().copied().collect::<BTreeSet<_>>(),
+            post_logout_redirect_uris: self.post_logout_redirect_uris.clone(),
+            mapped_claims: BTreeMap::new(),
         })
     }
 }

@@ -1,6 +1,6 @@
 //! `passant serve --dev`: a user, a client and a page that show the whole flow on one machine. Not for real users.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -84,6 +84,8 @@ fn client(app: &App) -> Result<Client, Failure> {
         default_resource: None,
         lifetimes: app.config.tokens,
         token_claims: BTreeSet::new(),
+        post_logout_redirect_uris: vec![],
+        mapped_claims: BTreeMap::new(),
     })?)
 }
 

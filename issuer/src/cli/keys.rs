@@ -27,7 +27,7 @@ pub(super) enum Command {
 }
 
 pub(super) async fn run(settings: &Settings, command: &Command) -> Result<Option<Answer>, Failure> {
-    let app = open::app(settings.load(&[])?, false).await?;
+    let app = open::app(settings.load(&[])?).await?;
     let answer = match command {
         Command::List => Ok(list(&app)),
         Command::Rotate => rotate(&app).await,

@@ -10,13 +10,26 @@ use crate::app::checkpoint::Unattended;
 use crate::app::{App, OpenError, Parts};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, DatabaseTarget, MasterKeySource};
+use crate::domain::audit::{Actor, Source};
 use crate::keys::MasterKey;
 use crate::keys::generate::{RsaGenerator, RsaSize};
 use crate::store::Db;
 use crate::store::db::Location;
 
-/// Opens the issuer; makes what is missing of an embedded one.
-pub(super) async fn app(config: Config, demo: bool) -> Result<Arc<App>, Failure> {
+/// Opens the issuer for a command: what it does is done by whoever runs it.
+pub(super) async fn app(config: Config) -> Result<Arc<App>, Failure> {
+    let name = ["LOGNAME", "USER"].iter().find_map(|name| std::env::var(name).ok()).unwrap_or_else(|| "unknown".to_owned());
+    let name = name.chars().filter(|c| !c.is_control()).take(64).collect();
+    open(config, false, Source { actor: Actor::Operator(name), ..Source::PASSANT }).await
+}
+
+/// Opens the issuer to serve.
+pub(super) async fn server(config: Config, demo: bool) -> Result<Arc<App>, Failure> {
+    open(config, demo, Source::PASSANT).await
+}
+
+/// Makes what is missing of an embedded one.
+async fn open(config: Config, demo: bool, source: Source) -> Result<Arc<App>, Failure> {
     let location = match &config.database.target {
         DatabaseTarget::Sqlite(path) => {
             make_private_directory(&config.data_dir)?;
@@ -28,7 +41,7 @@ pub(super) async fn app(config: Config, demo: bool) -> Result<Arc<App>, Failure>
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let master = master_key(&config).await?;
-    let db = Db::open(&location, Arc::clone(&clock)).await?;
+    let db = Db::open(&location, Arc::clone(&clock)).await?.by(source);
     let generator = Arc::new(RsaGenerator { size: rsa_size(config.keys.bits) });
     App::open(config, Parts { db, master, clock, generator, demo, checkpoints: Arc::new(Unattended) }).await.map_err(|error| {
         match error {

@@ -41,7 +41,7 @@ pub(super) async fn run(settings: &Settings, arguments: &Arguments) -> Result<Op
     let listen = ("--listen", "PASSANT_LISTEN", arguments.listen.as_deref());
     let config = if arguments.dev { dev::settings(settings, listen)? } else { settings.load(&[listen])? };
     log::start(&config.log)?;
-    let app = open::app(config, arguments.dev).await?;
+    let app = open::server(config, arguments.dev).await?;
     reconcile(&app).await?;
     let server = Server::bind(&app)
         .await

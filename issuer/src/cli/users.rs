@@ -57,7 +57,7 @@ pub(super) async fn run(settings: &Settings, command: &Command) -> Result<Option
     };
     // Asked for before the database is opened: nothing waits for a person.
     let (password, generated) = password::obtain(source, least(&config))?;
-    let app = open::app(config, false).await?;
+    let app = open::app(config).await?;
     let answer = match command {
         Command::Add(new) => add(&app, new, password, generated).await,
         Command::SetPassword(set) => set_password(&app, set, password, generated).await,

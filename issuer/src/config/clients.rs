@@ -12,6 +12,7 @@ use super::source::{Source, Step, Step::At, Step::Key};
 use crate::domain::client::{Client, ClientAuthentication, ClientError, ClientOrigin, GrantType, Registration, TokenClaim};
 use crate::domain::ids::ClientId;
 use crate::domain::life::{AccessTokenLife, ClientLifetimes, RefreshLife, RetryWindow};
+use crate::domain::mapped_claim::{ClaimName, MappedClaim};
 use crate::domain::redirect_uri::RedirectUri;
 use crate::domain::resource::Resource;
 use crate::domain::scope::Scope;
@@ -64,6 +65,10 @@ pub(super) struct ClientEntry {
     refresh_retry_window: Option<RetryWindow>,
     #[serde(default)]
     token_claims: BTreeSet<TokenClaim>,
+    #[serde(default)]
+    post_logout_redirect_uris: Vec<RedirectUri>,
+    #[serde(default)]
+    mapped_claims: BTreeMap<ClaimName, MappedClaim>,
 }
 
 /// Turns the entries into clients, or names the first one that cannot be.
@@ -171,6 +176,8 @@ impl ClientEntry {
                 refresh_retry_window: self.refresh_retry_window.unwrap_or(default.refresh_retry_window),
             },
             token_claims: self.token_claims,
+            post_logout_redirect_uris: self.post_logout_redirect_uris,
+            mapped_claims: self.mapped_claims,
         }
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::claims_request::ClaimsRequest;
 use super::client::{Client, GrantType};
 use super::ids::{ClientId, UserId};
 use super::params::{Params, printable};
@@ -43,6 +44,9 @@ pub struct AuthorizationRequest {
     pub max_age: Option<u64>,
     /// `login_hint`, for the sign-in page to offer.
     pub login_hint: Option<String>,
+    /// The claims asked for by name.
+    #[serde(default)]
+    pub claims: ClaimsRequest,
     /// Whom `id_token_hint` names: nobody else's sign-in will do.
     #[serde(default)]
     pub hinted_user: Option<UserId>,
@@ -109,6 +113,7 @@ impl AuthorizationRequest {
             prompt: Prompt::parse(params.get("prompt"))?,
             max_age: max_age(params.get("max_age"))?,
             login_hint: params.get("login_hint").filter(|hint| hint.len() <= 254).map(str::to_owned),
+            claims: ClaimsRequest::default(),
             hinted_user: None,
         })
     }

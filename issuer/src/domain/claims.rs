@@ -159,7 +159,10 @@ impl UserInfo {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
     use super::*;
+    use crate::domain::profile::Profile;
 
     fn ada() -> User {
         User {
@@ -168,8 +171,15 @@ mod tests {
             name: Some("Ada Lovelace".into()),
             email: Some("ada@example.com".into()),
             email_verified: false,
+            phone_number: None,
+            phone_number_verified: false,
+            profile: Profile::default(),
+            roles: BTreeSet::new(),
+            attributes: BTreeMap::new(),
             administrator: false,
             created_at: UnixTime::from_seconds(0),
+            updated_at: UnixTime::from_seconds(0),
+            disabled_at: None,
         }
     }
 

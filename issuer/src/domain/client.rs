@@ -1,7 +1,7 @@
 //! Clients: the applications that ask for tokens, and what each registration allows. A [`Client`] exists only once its parts
 //! are known to fit together.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
 use std::str::FromStr;
 
@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::ids::ClientId;
 use crate::domain::life::ClientLifetimes;
+use crate::domain::mapped_claim::{ClaimName, MappedClaim};
 use crate::domain::redirect_uri::RedirectUri;
 use crate::domain::resource::Resource;
 use crate::domain::scope::ScopeSet;
@@ -48,6 +49,12 @@ pub struct Registration {
     pub lifetimes: ClientLifetimes,
     /// What its access tokens say about the sign-in.
     pub token_claims: BTreeSet<TokenClaim>,
+    /// Where browsers may be sent after a sign-out that it began (OpenID Connect RP-Initiated Logout, section 3.1).
+    #[serde(default)]
+    pub post_logout_redirect_uris: Vec<RedirectUri>,
+    /// Which of a user's roles and attributes it is told, by the name of the claim.
+    #[serde(default)]
+    pub mapped_claims: BTreeMap<ClaimName, MappedClaim>,
 }
 
 impl Client {
@@ -59,7 +66,12 @@ impl Client {
         if client.is_public() && !client.pkce_required {
             return Err(ClientError::PublicWithoutPkce);
         }
-        if let Some(uri) = client.redirect_uris.iter().find(|uri| uri.is_private_use() && !client.is_public()) {
+        if let Some(uri) = client
+            .redirect_uris
+            .iter()
+            .chain(&client.post_logout_redirect_uris)
+            .find(|uri| uri.is_private_use() && !client.is_public())
+        {
             return Err(ClientError::PrivateUseUri(uri.clone()));
         }
         if let Some(default) = client.default_resource.as_ref().filter(|default| !client.resources.contains(default)) {
@@ -255,6 +267,8 @@ mod tests {
             default_resource: None,
             lifetimes: ClientLifetimes::default(),
             token_claims: BTreeSet::new(),
+            post_logout_redirect_uris: vec![],
+            mapped_claims: BTreeMap::new(),
         }
     }
 

@@ -132,6 +132,8 @@ pub struct Evidence {
     pub client: Standing,
     /// The user.
     pub user: Standing,
+    /// What the user allowed the client.
+    pub consent: Standing,
     /// The browser session.
     pub session: Standing,
     /// The grant.
@@ -146,7 +148,7 @@ impl Evidence {
     /// Evidence of the issuer alone: a starting point for what judges fewer than all levels.
     pub fn of_issuer(tick: Tick, issuer: Tick) -> Self {
         let not = Standing::NotJudged;
-        Self { tick, issuer, client: not, user: not, session: not, grant: not, token: not, key: not }
+        Self { tick, issuer, client: not, user: not, consent: not, session: not, grant: not, token: not, key: not }
     }
 }
 
@@ -161,6 +163,8 @@ pub enum Level {
     Client,
     /// Its user is.
     User,
+    /// What its user allowed its client was withdrawn.
+    Consent,
     /// Its session is.
     Session,
     /// Its grant is.
@@ -177,6 +181,7 @@ pub fn revoked(born: Tick, evidence: &Evidence) -> Option<Level> {
         (Level::Issuer, Standing::CutOff(evidence.issuer)),
         (Level::Client, evidence.client),
         (Level::User, evidence.user),
+        (Level::Consent, evidence.consent),
         (Level::Session, evidence.session),
         (Level::Grant, evidence.grant),
         (Level::Token, evidence.token),
@@ -195,6 +200,7 @@ mod tests {
             issuer: Tick::ZERO,
             client: Standing::CutOff(Tick::ZERO),
             user: Standing::CutOff(Tick::ZERO),
+            consent: Standing::CutOff(Tick::ZERO),
             session: Standing::CutOff(Tick::ZERO),
             grant: Standing::CutOff(Tick::ZERO),
             token: Standing::CutOff(Tick::ZERO),
@@ -211,6 +217,7 @@ mod tests {
             (Level::Issuer, _) => unreachable!("the issuer has only a cut-off"),
             (Level::Client, it) => evidence.client = it,
             (Level::User, it) => evidence.user = it,
+            (Level::Consent, it) => evidence.consent = it,
             (Level::Session, it) => evidence.session = it,
             (Level::Grant, it) => evidence.grant = it,
             (Level::Token, it) => evidence.token = it,
@@ -218,8 +225,8 @@ mod tests {
         evidence
     }
 
-    const LEVELS: [Level; 7] =
-        [Level::Key, Level::Issuer, Level::Client, Level::User, Level::Session, Level::Grant, Level::Token];
+    const LEVELS: [Level; 8] =
+        [Level::Key, Level::Issuer, Level::Client, Level::User, Level::Consent, Level::Session, Level::Grant, Level::Token];
 
     #[test]
     fn what_was_born_before_a_cutoff_is_dead_and_what_was_born_at_it_lives() {

@@ -1,6 +1,7 @@
 //! A grant: what one user allowed one client in one approved authorization request. Every code, refresh token and user access
 //! token descends from exactly one, and its id is the claim `gid`.
 
+use super::claims_request::ClaimsRequest;
 use super::ids::{ClientId, GrantId, SessionId, Tick, UserId};
 use super::resource::Resource;
 use super::scope::{Scope, ScopeSet};
@@ -27,6 +28,8 @@ pub struct Grant {
     pub auth_time: UnixTime,
     /// The sign-in's `amr`.
     pub amr: Vec<String>,
+    /// The claims that were asked for by name.
+    pub claims: ClaimsRequest,
     /// When the last refresh token of this grant ends, whatever its idle limit.
     pub refresh_until: UnixTime,
 }

@@ -1,8 +1,12 @@
 //! A user: a person with an account, and the mapped form of the name by which the account is found.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
 use unicode_normalization::UnicodeNormalization;
 
 use super::ids::UserId;
+use super::profile::Profile;
 use crate::clock::UnixTime;
 
 /// The form of a user name under which an account is unique and found: NFKC, lower case, no space at its ends.
@@ -65,10 +69,24 @@ pub struct User {
     pub email: Option<String>,
     /// The claim `email_verified`; the server's alone to set.
     pub email_verified: bool,
+    /// The claim `phone_number`, where given: E.164.
+    pub phone_number: Option<String>,
+    /// The claim `phone_number_verified`; the server's alone to set.
+    pub phone_number_verified: bool,
+    /// The other standard claims.
+    pub profile: Profile,
+    /// What this installation lets the user be, by name.
+    pub roles: BTreeSet<String>,
+    /// What else this installation says of the user.
+    pub attributes: BTreeMap<String, Value>,
     /// May administer this issuer.
     pub administrator: bool,
     /// When the account was made.
     pub created_at: UnixTime,
+    /// The claim `updated_at`: when what is said here last changed.
+    pub updated_at: UnixTime,
+    /// Since when the account may do nothing.
+    pub disabled_at: Option<UnixTime>,
 }
 
 impl User {

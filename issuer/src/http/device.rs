@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use axum::extract::{ConnectInfo, Request};
-use axum::http::header;
+use axum::http::{Extensions, header};
 
 /// The browser behind a request, as far as it says and the connection shows. Forwarded headers say nothing here: anybody can write
 /// them.
@@ -18,10 +18,11 @@ impl Device {
     /// The device that sends a request.
     pub(crate) fn of(request: &Request) -> Self {
         let agent = request.headers().get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
-        let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
-        Self {
-            user_agent: agent.map(|agent| agent.chars().take(256).collect()),
-            address: peer.map(|ConnectInfo(peer)| peer.ip().to_string()),
-        }
+        Self { user_agent: agent.map(|agent| agent.chars().take(256).collect()), address: address(request.extensions()) }
     }
+}
+
+/// The peer's address.
+pub(crate) fn address(extensions: &Extensions) -> Option<String> {
+    extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip().to_string())
 }

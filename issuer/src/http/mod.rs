@@ -14,6 +14,7 @@ pub mod pages;
 mod redirect;
 pub mod serve;
 mod signed_in;
+mod source;
 mod token;
 mod userinfo;
 mod visit;

@@ -5,11 +5,12 @@ use axum::http::HeaderMap;
 use super::cookies::Cookie;
 use crate::app::App;
 use crate::clock::UnixTime;
+use crate::domain::audit::{Actor, Source};
 use crate::domain::cutoff::revoked;
 use crate::domain::session::{Session, TOUCH_AFTER};
 use crate::domain::user::User;
 use crate::secret::OpaqueToken;
-use crate::store::{StoreError, sessions};
+use crate::store::{Db, StoreError, sessions};
 
 /// The proof that a browser is signed in; only [`find`] makes one.
 pub(crate) struct SignedIn {
@@ -19,6 +20,13 @@ pub(crate) struct SignedIn {
     pub(crate) user: User,
     /// The cookie, to which forms are bound.
     pub(crate) cookie: OpaqueToken,
+}
+
+impl SignedIn {
+    /// The database, on behalf of this user.
+    pub(crate) fn db(&self, app: &App, source: &Source) -> Db {
+        app.db.by(source.with(Actor::User(self.user.id.clone())))
+    }
 }
 
 /// The live session of the request's cookie. What was revoked, ended, cut off or has expired is nobody.

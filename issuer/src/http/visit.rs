@@ -11,8 +11,10 @@ use super::device::Device;
 use super::form::UnverifiedForm;
 use super::pages::error::PageError;
 use super::signed_in::{self, SignedIn};
+use super::source;
 use crate::app::App;
 use crate::clock::UnixTime;
+use crate::domain::audit::Source;
 use crate::domain::params::Params;
 use crate::store::StoreError;
 
@@ -24,6 +26,8 @@ pub(crate) struct Visit {
     pub(crate) query: Params,
     /// In which browser.
     pub(crate) browser: Browser,
+    /// From where.
+    pub(crate) source: Source,
     headers: HeaderMap,
 }
 
@@ -36,6 +40,7 @@ impl FromRequestParts<Arc<App>> for Visit {
             now: app.now(),
             query: query.map_err(|why| PageError::unreadable(app, &why))?,
             browser: Browser::recognise(app, &parts.headers),
+            source: source::of(&parts.headers, &parts.extensions),
             headers: parts.headers.clone(),
         })
     }
@@ -64,6 +69,8 @@ pub(crate) struct Sender {
     pub(crate) browser: Browser,
     /// As far as it says and the connection shows.
     pub(crate) device: Device,
+    /// From where.
+    pub(crate) source: Source,
     /// What else it sent.
     pub(crate) headers: HeaderMap,
 }
@@ -73,9 +80,10 @@ impl FromRequest<Arc<App>> for Submission {
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, PageError> {
         let (headers, device) = (request.headers().clone(), Device::of(&request));
+        let source = source::of(&headers, request.extensions());
         let form = UnverifiedForm::read(app, request).await.map_err(|why| PageError::bad_form(app, &why))?;
         let browser = Browser::recognise(app, &headers);
-        Ok(Self { form, sender: Sender { now: app.now(), browser, device, headers } })
+        Ok(Self { form, sender: Sender { now: app.now(), browser, device, source, headers } })
     }
 }
 

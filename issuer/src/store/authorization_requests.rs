@@ -2,8 +2,9 @@
 
 use futures_util::FutureExt;
 
-use super::{Conn, Db, StoreError, Tx};
+use super::{Conn, Db, StoreError, Tx, audit};
 use crate::clock::UnixTime;
+use crate::domain::audit::Event;
 use crate::domain::authorization_request::AuthorizationRequest;
 use crate::secret::TokenHash;
 
@@ -108,6 +109,16 @@ pub async fn consume(tx: &mut Tx<'_>, handle: &TokenHash, now: UnixTime) -> Resu
 }
 
 /// Takes a request out of circulation that was denied; `false` when another answer was faster.
-pub async fn refuse(db: &Db, handle: TokenHash, now: UnixTime) -> Result<bool, StoreError> {
-    db.write((handle, now), |tx, (handle, now)| async move { consume(tx, handle, *now).await }.boxed()).await
+pub async fn refuse(db: &Db, handle: TokenHash, event: Event, now: UnixTime) -> Result<bool, StoreError> {
+    db.write((handle, event, now), |tx, (handle, event, now)| {
+        async move {
+            let refused = consume(tx, handle, *now).await?;
+            if refused {
+                audit::append(tx, event, *now).await?;
+            }
+            Ok(refused)
+        }
+        .boxed()
+    })
+    .await
 }

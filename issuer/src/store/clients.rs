@@ -5,8 +5,9 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 
 use super::evidence::cut_off;
-use super::{Conn, Db, StoreError, Tx, feed_head};
+use super::{Conn, Db, StoreError, Tx, audit, feed_head};
 use crate::clock::UnixTime;
+use crate::domain::audit::{Action, Event};
 use crate::domain::client::{Client, ClientOrigin};
 use crate::domain::cutoff::{Evidence, Target};
 use crate::domain::ids::{ClientId, Tick};
@@ -108,7 +109,9 @@ pub async fn create(db: &Db, declared: DeclaredClient, now: UnixTime) -> Result<
             if !insert(tx, declared, registration, *now).await? {
                 return Ok(None);
             }
-            cut_off_created(tx, std::slice::from_ref(&declared.client.id), *now).await
+            let tick = cut_off_created(tx, std::slice::from_ref(&declared.client.id), *now).await?;
+            tell(tx, Action::ClientCreate, std::slice::from_ref(&declared.client.id), *now).await?;
+            Ok(tick)
         }
         .boxed()
     })
@@ -164,12 +167,21 @@ async fn reconcile_in(
         }
     }
     cut_off_created(tx, &created, now).await?;
+    tell(tx, Action::ClientCreate, &created, now).await?;
+    tell(tx, Action::ClientUpdate, &updated, now).await?;
     let undeclared = present
         .iter()
         .filter(|known| known.origin == origin && declared.iter().all(|(one, _)| one.client.id != known.id))
         .map(|known| known.id.clone())
         .collect();
     Ok(Reconciled::Applied { created, updated, undeclared })
+}
+
+async fn tell(tx: &mut Tx<'_>, action: Action, about: &[ClientId], now: UnixTime) -> Result<(), StoreError> {
+    for id in about {
+        audit::append(tx, &Event::done(action).of_client(id), now).await?;
+    }
+    Ok(())
 }
 
 async fn insert(tx: &mut Tx<'_>, one: &DeclaredClient, registration: &str, now: UnixTime) -> Result<bool, StoreError> {

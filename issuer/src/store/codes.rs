@@ -4,8 +4,9 @@ use futures_util::FutureExt;
 
 use super::evidence::{self, Levels};
 use super::refresh_tokens::{self, NewRefreshToken};
-use super::{Conn, Db, StoreError, Tx, grants};
+use super::{Conn, Db, StoreError, Tx, audit, grants};
 use crate::clock::UnixTime;
+use crate::domain::audit::{Action, Event, Outcome};
 use crate::domain::code::{Code, Decision, Presented, decide};
 use crate::domain::cutoff::{Level, revoked};
 use crate::domain::grant::{Asked, Excess, Grant};
@@ -46,7 +47,7 @@ pub enum Redeemed {
     /// Good: tokens may be made, born with the grant.
     Tokens {
         /// What was allowed.
-        grant: Grant,
+        grant: Box<Grant>,
         /// The nonce to echo.
         nonce: Option<String>,
     },
@@ -85,9 +86,25 @@ pub async fn redeem(db: &Db, redemption: Redemption) -> Result<Redeemed, StoreEr
     db.write(redemption, |tx, redemption| async move { redeem_in(tx, redemption).await }.boxed()).await
 }
 
+/// An unknown code is told to nobody but the log: anybody can make those up.
 async fn redeem_in(tx: &mut Tx<'_>, redemption: &Redemption) -> Result<Redeemed, StoreError> {
-    let now = redemption.now;
     let Some(code) = find(tx, &redemption.code_hash).await? else { return Ok(Redeemed::Refused("unknown code")) };
+    let gid = code.grant_id.clone();
+    let redeemed = judge_in(tx, redemption, code).await?;
+    let told = |outcome| Event::new(Action::CodeRedeem, outcome).of_client(&redemption.client_id).of_grant(&gid);
+    let event = match &redeemed {
+        Redeemed::Tokens { .. } => told(Outcome::Done),
+        Redeemed::Replayed(..) => told(Outcome::Replayed),
+        Redeemed::Refused(why) => told(Outcome::Refused).saying(*why),
+        Redeemed::Dead(level) => told(Outcome::Refused).saying(format!("revoked at level {level:?}")),
+        Redeemed::Exceeds(_) => told(Outcome::Refused).saying("more was asked for than granted"),
+    };
+    audit::append(tx, &event, redemption.now).await?;
+    Ok(redeemed)
+}
+
+async fn judge_in(tx: &mut Tx<'_>, redemption: &Redemption, code: Code) -> Result<Redeemed, StoreError> {
+    let now = redemption.now;
     let presented = Presented {
         client_id: &redemption.client_id,
         redirect_uri: redemption.redirect_uri.as_deref(),
@@ -121,7 +138,7 @@ async fn redeem_in(tx: &mut Tx<'_>, redemption: &Redemption) -> Result<Redeemed,
     if let Some(refresh) = &redemption.refresh {
         refresh_tokens::insert(tx, &grant, 0, refresh).await?;
     }
-    Ok(Redeemed::Tokens { grant, nonce: code.nonce })
+    Ok(Redeemed::Tokens { grant: Box::new(grant), nonce: code.nonce })
 }
 
 /// The code of this hash.

@@ -16,6 +16,7 @@ use sqlx::sqlite::{
 use super::error::asks_for_a_rerun;
 use super::{StoreError, feed_head, migrate};
 use crate::clock::{Clock, UnixTime};
+use crate::domain::audit::Source;
 
 /// How long anything waits for a connection or a lock.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -67,6 +68,7 @@ pub enum Location {
 pub struct Db {
     pools: Pools,
     clock: Arc<dyn Clock>,
+    source: Arc<Source>,
 }
 
 #[derive(Clone)]
@@ -92,19 +94,29 @@ impl<'c> Conn<'c> {
 
 /// A connection inside a write transaction. Only [`Db::write`] makes one, so a function that asks for it cannot write past the
 /// door.
-pub struct Tx<'c>(Conn<'c>);
+pub struct Tx<'c> {
+    conn: Conn<'c>,
+    source: &'c Source,
+}
+
+impl Tx<'_> {
+    /// On whose behalf it writes.
+    pub(super) fn source(&self) -> &Source {
+        self.source
+    }
+}
 
 impl<'c> std::ops::Deref for Tx<'c> {
     type Target = Conn<'c>;
 
     fn deref(&self) -> &Conn<'c> {
-        &self.0
+        &self.conn
     }
 }
 
 impl<'c> std::ops::DerefMut for Tx<'c> {
     fn deref_mut(&mut self) -> &mut Conn<'c> {
-        &mut self.0
+        &mut self.conn
     }
 }
 
@@ -133,9 +145,15 @@ impl Db {
             Location::Sqlite(path) => open_sqlite(path).await?,
             Location::Postgres { url, connections } => open_postgres(url, *connections).await?,
         };
-        let db = Self { pools, clock };
+        let db = Self { pools, clock, source: Arc::new(Source::PASSANT) };
         feed_head::begin(&db).await?;
         Ok(db)
+    }
+
+    /// The same database, on behalf of somebody: the audit trail names this source for all that is written through it. Without it,
+    /// Passant itself acts.
+    pub fn by(&self, source: Source) -> Self {
+        Self { source: Arc::new(source), ..self.clone() }
     }
 
     /// Lends a connection for reading.
@@ -186,13 +204,13 @@ impl Db {
         match &self.pools {
             Pools::Sqlite { write, .. } => {
                 let mut transaction = write.begin_with("BEGIN IMMEDIATE").await?;
-                let outcome = operation(&mut Tx(Conn::Sqlite(&mut transaction)), input).await?;
+                let outcome = operation(&mut Tx { conn: Conn::Sqlite(&mut transaction), source: &self.source }, input).await?;
                 transaction.commit().await?;
                 Ok(outcome)
             }
             Pools::Postgres(pool) => {
                 let mut transaction = pool.begin().await?;
-                let outcome = operation(&mut Tx(Conn::Postgres(&mut transaction)), input).await?;
+                let outcome = operation(&mut Tx { conn: Conn::Postgres(&mut transaction), source: &self.source }, input).await?;
                 transaction.commit().await?;
                 Ok(outcome)
             }

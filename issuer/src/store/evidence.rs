@@ -1,8 +1,9 @@
 //! Tick and evidence from one statement: how every level of something stands, beside the tick at which it was seen.
 
-use super::{Conn, StoreError};
+use super::{Conn, StoreError, consents};
 use crate::clock::UnixTime;
-use crate::domain::cutoff::{Evidence, Standing, Target};
+use crate::domain::consent::Consent;
+use crate::domain::cutoff::{Evidence, Standing, Target, revoked};
 use crate::domain::grant::Grant;
 use crate::domain::ids::{ClientId, GrantId, KeyId, SessionId, Tick, TokenId, UserId};
 
@@ -43,6 +44,8 @@ pub struct Found {
     pub evidence: Evidence,
     /// Whether the session that was asked for has passed its idle or absolute limit.
     pub session_expired: bool,
+    /// What the user has allowed the client so far, as far as it is alive; nothing where both were not asked for.
+    pub consent: Consent,
 }
 
 #[derive(sqlx::FromRow)]
@@ -53,6 +56,11 @@ struct EvidenceRow {
     user_disabled_at: Option<i64>,
     client_cutoff: Option<i64>,
     client_disabled_at: Option<i64>,
+    consent_cutoff: Option<i64>,
+    consent_scopes: Option<String>,
+    consent_resources: Option<String>,
+    consent_claims: Option<String>,
+    consent_born: Option<i64>,
     session_id: Option<String>,
     session_ended_at: Option<i64>,
     session_idle_until: Option<i64>,
@@ -74,7 +82,9 @@ pub async fn read(conn: &mut Conn<'_>, levels: &Levels, now: UnixTime) -> Result
         conn,
         one as EvidenceRow,
         "SELECT h.tick, h.issuer_cutoff, u.cutoff AS user_cutoff, u.disabled_at AS user_disabled_at,
-                c.cutoff AS client_cutoff, c.disabled_at AS client_disabled_at,
+                c.cutoff AS client_cutoff, c.disabled_at AS client_disabled_at, o.cutoff AS consent_cutoff,
+                o.scopes AS consent_scopes, o.resources AS consent_resources, o.claims AS consent_claims,
+                o.born AS consent_born,
                 s.id AS session_id, s.ended_at AS session_ended_at, s.idle_until AS session_idle_until,
                 s.expires_at AS session_expires_at, g.id AS grant_id, g.ended_at AS grant_ended_at,
                 (SELECT MAX(t.tick) FROM cutoffs t WHERE t.level = 'jti' AND t.identifier = $5) AS token_cutoff,
@@ -82,6 +92,7 @@ pub async fn read(conn: &mut Conn<'_>, levels: &Levels, now: UnixTime) -> Result
          FROM feed_head h
          LEFT JOIN users u ON u.id = $1
          LEFT JOIN clients c ON c.id = $2
+         LEFT JOIN consents o ON o.user_id = $1 AND o.client_id = $2
          LEFT JOIN sessions s ON s.id = $3
          LEFT JOIN grants g ON g.id = $4
          LEFT JOIN signing_keys k ON k.kid = $6
@@ -100,22 +111,32 @@ pub async fn read(conn: &mut Conn<'_>, levels: &Levels, now: UnixTime) -> Result
         (true, Some(_), None) => Standing::CutOff(Tick::ZERO),
     };
     let passed = |limit: Option<i64>| limit.is_some_and(|limit| now.millis() >= limit);
-    Ok(Found {
-        evidence: Evidence {
-            tick: Tick::new(row.tick),
-            issuer: Tick::new(row.issuer_cutoff),
-            user: cut_off(levels.user.is_some(), row.user_cutoff, row.user_disabled_at),
-            client: cut_off(levels.client.is_some(), row.client_cutoff, row.client_disabled_at),
-            session: flagged(levels.session.is_some(), &row.session_id, row.session_ended_at),
-            grant: flagged(levels.grant.is_some(), &row.grant_id, row.grant_ended_at),
-            token: match levels.token {
-                Some(_) => Standing::CutOff(Tick::new(row.token_cutoff.unwrap_or(0))),
-                None => Standing::NotJudged,
-            },
-            key: flagged(levels.key.is_some(), &row.kid, row.key_revoked_at),
+    let evidence = Evidence {
+        tick: Tick::new(row.tick),
+        issuer: Tick::new(row.issuer_cutoff),
+        user: cut_off(levels.user.is_some(), row.user_cutoff, row.user_disabled_at),
+        // A missing row means that nothing was ever withdrawn.
+        consent: match levels.user.is_some() && levels.client.is_some() {
+            true => Standing::CutOff(Tick::new(row.consent_cutoff.unwrap_or(0))),
+            false => Standing::NotJudged,
         },
-        session_expired: passed(row.session_idle_until) || passed(row.session_expires_at),
-    })
+        client: cut_off(levels.client.is_some(), row.client_cutoff, row.client_disabled_at),
+        session: flagged(levels.session.is_some(), &row.session_id, row.session_ended_at),
+        grant: flagged(levels.grant.is_some(), &row.grant_id, row.grant_ended_at),
+        token: match levels.token {
+            Some(_) => Standing::CutOff(Tick::new(row.token_cutoff.unwrap_or(0))),
+            None => Standing::NotJudged,
+        },
+        key: flagged(levels.key.is_some(), &row.kid, row.key_revoked_at),
+    };
+    // What was allowed to a client dies with the client, and not with a sign-in.
+    let not = Standing::NotJudged;
+    let of_consent = Evidence { user: not, session: not, grant: not, token: not, key: not, ..evidence.clone() };
+    let consent = match revoked(Tick::new(row.consent_born.unwrap_or(0)), &of_consent) {
+        None => consents::parse(row.consent_scopes, row.consent_resources, row.consent_claims)?,
+        Some(_) => Consent::default(),
+    };
+    Ok(Found { evidence, session_expired: passed(row.session_idle_until) || passed(row.session_expires_at), consent })
 }
 
 /// How a user or client stands whose row keeps a cut-off and perhaps the time it was disabled.

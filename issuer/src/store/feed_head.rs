@@ -3,8 +3,9 @@
 
 use futures_util::FutureExt;
 
-use super::{Conn, Db, StoreError, Tx};
+use super::{Conn, Db, StoreError, Tx, audit};
 use crate::clock::UnixTime;
+use crate::domain::audit::Event;
 use crate::domain::cutoff::{NamedCutoff, Target, chain, tick_floor};
 use crate::domain::ids::{FeedId, Tick};
 use crate::secret::OpaqueToken;
@@ -108,8 +109,16 @@ pub async fn raise(tx: &mut Tx<'_>, now: UnixTime, targets: &[Target]) -> Result
 
 /// Revokes these targets on their own account: those whose cut-off rests in the `cutoffs` table or the head alone (one token, the
 /// issuer). Users, clients, sessions, grants and keys have functions of their own, which also mark their rows.
-pub async fn cut_off(db: &Db, targets: Vec<Target>, now: UnixTime) -> Result<Tick, StoreError> {
-    db.write((targets, now), |tx, (targets, now)| async move { raise(tx, *now, targets).await }.boxed()).await
+pub async fn cut_off(db: &Db, targets: Vec<Target>, event: Event, now: UnixTime) -> Result<Tick, StoreError> {
+    db.write((targets, event, now), |tx, (targets, event, now)| {
+        async move {
+            let tick = raise(tx, *now, targets).await?;
+            audit::append(tx, &event.clone().at(tick), *now).await?;
+            Ok(tick)
+        }
+        .boxed()
+    })
+    .await
 }
 
 /// Drops the entries below a tick that this process read long enough ago that no verifier needs them; dead keys stay for the

@@ -2,8 +2,9 @@
 
 use futures_util::FutureExt;
 
-use super::{Conn, Db, StoreError, Tx, authorization_requests, feed_head};
+use super::{Conn, Db, StoreError, Tx, audit, authorization_requests, feed_head};
 use crate::clock::UnixTime;
+use crate::domain::audit::{Action, Event, Outcome};
 use crate::domain::cutoff::Target;
 use crate::domain::grant::Grant;
 use crate::domain::ids::{ClientId, GrantId, SessionId, Tick, UserId};
@@ -43,6 +44,7 @@ struct GrantRow {
     born: i64,
     auth_time: i64,
     amr: String,
+    claims: String,
     refresh_until: i64,
 }
 
@@ -61,6 +63,7 @@ impl TryFrom<GrantRow> for Grant {
             born: Tick::new(row.born),
             auth_time: UnixTime::from_millis(row.auth_time),
             amr: row.amr.split_whitespace().map(str::to_owned).collect(),
+            claims: serde_json::from_str(&row.claims).map_err(|why| StoreError::impossible("grants", why))?,
             refresh_until: UnixTime::from_millis(row.refresh_until),
         })
     }
@@ -68,8 +71,10 @@ impl TryFrom<GrantRow> for Grant {
 
 /// Writes an approval; `false`, with nothing written, when the kept request was answered before.
 pub async fn approve(db: &Db, approval: Approval) -> Result<bool, StoreError> {
-    let resources = serde_json::to_string(&approval.grant.resources).map_err(|why| StoreError::impossible("grants", why))?;
-    db.write((approval, resources), |tx, (approval, resources)| {
+    let impossible = |why| StoreError::impossible("grants", why);
+    let resources = serde_json::to_string(&approval.grant.resources).map_err(impossible)?;
+    let claims = serde_json::to_string(&approval.grant.claims).map_err(impossible)?;
+    db.write((approval, resources, claims), |tx, (approval, resources, claims)| {
         async move {
             if let Some(handle) = &approval.answers
                 && !authorization_requests::consume(tx, handle, approval.now).await?
@@ -81,8 +86,8 @@ pub async fn approve(db: &Db, approval: Approval) -> Result<bool, StoreError> {
                 tx,
                 execute,
                 "INSERT INTO grants (id, user_id, client_id, session_id, scopes, resources, born, auth_time, amr, created_at,
-                                     last_used_at, refresh_until)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11)",
+                                     last_used_at, refresh_until, claims)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12)",
                 grant.id.as_str(),
                 grant.user_id.as_str(),
                 grant.client_id.as_str(),
@@ -94,6 +99,7 @@ pub async fn approve(db: &Db, approval: Approval) -> Result<bool, StoreError> {
                 grant.amr.join(" "),
                 approval.now.millis(),
                 grant.refresh_until.millis(),
+                claims.as_str(),
             )?;
             sql!(
                 tx,
@@ -107,6 +113,8 @@ pub async fn approve(db: &Db, approval: Approval) -> Result<bool, StoreError> {
                 approval.nonce.as_deref(),
                 approval.code_expires_at.millis(),
             )?;
+            let event = event(Action::GrantApprove, Outcome::Done, grant).saying(grant.scopes.to_string());
+            audit::append(tx, &event, approval.now).await?;
             Ok(true)
         }
         .boxed()
@@ -119,14 +127,23 @@ pub async fn find(conn: &mut Conn<'_>, id: &GrantId) -> Result<Option<Grant>, St
     let row = sql!(
         conn,
         optional as GrantRow,
-        "SELECT id, user_id, client_id, session_id, scopes, resources, born, auth_time, amr, refresh_until
+        "SELECT id, user_id, client_id, session_id, scopes, resources, born, auth_time, amr, claims, refresh_until
          FROM grants WHERE id = $1",
         id.as_str(),
     )?;
     row.map(Grant::try_from).transpose()
 }
 
-/// Ends a grant and cuts off what descends from it; `None` when it had ended before.
+/// What is to be told of a grant.
+pub(super) fn event(action: Action, outcome: Outcome, grant: &Grant) -> Event {
+    Event::new(action, outcome)
+        .of_user(&grant.user_id)
+        .of_client(&grant.client_id)
+        .of_session(&grant.session_id)
+        .of_grant(&grant.id)
+}
+
+/// Ends a grant and cuts off what descends from it; `None` when it had ended before. The caller tells the audit trail why.
 pub async fn end(tx: &mut Tx<'_>, id: &GrantId, now: UnixTime) -> Result<Option<Tick>, StoreError> {
     let ended =
         sql!(tx, execute, "UPDATE grants SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL", id.as_str(), now.millis(),)?;
@@ -138,7 +155,17 @@ pub async fn end(tx: &mut Tx<'_>, id: &GrantId, now: UnixTime) -> Result<Option<
 
 /// Ends a grant on its own account.
 pub async fn revoke(db: &Db, id: GrantId, now: UnixTime) -> Result<Option<Tick>, StoreError> {
-    db.write((id, now), |tx, (id, now)| async move { end(tx, id, *now).await }.boxed()).await
+    db.write((id, now), |tx, (id, now)| {
+        async move {
+            let ended = end(tx, id, *now).await?;
+            if let Some(tick) = ended {
+                audit::append(tx, &Event::done(Action::GrantEnd).of_grant(id).at(tick), *now).await?;
+            }
+            Ok(ended)
+        }
+        .boxed()
+    })
+    .await
 }
 
 /// Locks a grant for the rest of the transaction, noting its use; `false` when there is no such row.

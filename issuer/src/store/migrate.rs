@@ -13,8 +13,10 @@ struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: &[Migration] =
-    &[Migration { number: 1, name: "spine", sql: include_str!("../../../migrations/0001_spine.sql") }];
+const MIGRATIONS: &[Migration] = &[
+    Migration { number: 1, name: "spine", sql: include_str!("../../../migrations/0001_spine.sql") },
+    Migration { number: 2, name: "everyday", sql: include_str!("../../../migrations/0002_everyday.sql") },
+];
 
 /// Any number, but the same in every Passant: the advisory lock that runners wait for.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(7305804385)";

@@ -3,9 +3,11 @@
 #[macro_use]
 pub mod db;
 
+pub mod audit;
 pub mod authorization_requests;
 pub mod clients;
 pub mod codes;
+pub mod consents;
 mod error;
 pub mod evidence;
 pub mod feed_head;

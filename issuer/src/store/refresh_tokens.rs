@@ -5,8 +5,9 @@ use std::time::Duration;
 use futures_util::FutureExt;
 
 use super::evidence::{self, Levels};
-use super::{Conn, Db, StoreError, Tx, grants};
+use super::{Conn, Db, StoreError, Tx, audit, grants};
 use crate::clock::UnixTime;
+use crate::domain::audit::{Action, Event, Outcome};
 use crate::domain::cutoff::{Level, revoked};
 use crate::domain::grant::{Asked, Excess, Grant};
 use crate::domain::ids::{ClientId, GrantId};
@@ -100,15 +101,33 @@ pub async fn rotate(db: &Db, rotation: Rotation) -> Result<Rotated, StoreError> 
     db.write(rotation, |tx, rotation| async move { rotate_in(tx, rotation).await }.boxed()).await
 }
 
+/// Honest rotations are not told: they are many, and the approval that they descend from was. Neither are unknown tokens: anybody
+/// can make those up.
 async fn rotate_in(tx: &mut Tx<'_>, rotation: &Rotation) -> Result<Rotated, StoreError> {
+    let rotated = judge_in(tx, rotation).await?;
+    let told = |outcome| Event::new(Action::TokenRefresh, outcome).of_client(&rotation.client_id);
+    let event = match &rotated {
+        Rotated::Successor(_) | Rotated::Again(..) | Rotated::Refused(UNKNOWN) => return Ok(rotated),
+        Rotated::Replayed(grant) => told(Outcome::Replayed).of_grant(grant),
+        Rotated::Refused(why) => told(Outcome::Refused).saying(*why),
+        Rotated::Dead(level) => told(Outcome::Refused).saying(format!("revoked at level {level:?}")),
+        Rotated::Exceeds(_) => told(Outcome::Refused).saying("more was asked for than granted"),
+    };
+    audit::append(tx, &event, rotation.now).await?;
+    Ok(rotated)
+}
+
+const UNKNOWN: &str = "unknown refresh token";
+
+async fn judge_in(tx: &mut Tx<'_>, rotation: &Rotation) -> Result<Rotated, StoreError> {
     let now = rotation.now;
-    let Some(seen) = find(tx, &rotation.token_hash).await? else { return Ok(Rotated::Refused("unknown refresh token")) };
+    let Some(seen) = find(tx, &rotation.token_hash).await? else { return Ok(Rotated::Refused(UNKNOWN)) };
     if seen.client_id != rotation.client_id {
         return Ok(Rotated::Refused("another client's refresh token"));
     }
     grants::lock(tx, &seen.grant_id, now).await?;
     // Read again: what was seen before the lock may be older than the transaction that held it.
-    let Some(token) = find(tx, &rotation.token_hash).await? else { return Ok(Rotated::Refused("unknown refresh token")) };
+    let Some(token) = find(tx, &rotation.token_hash).await? else { return Ok(Rotated::Refused(UNKNOWN)) };
     let Some(grant) = grants::find(tx, &token.grant_id).await? else { return Ok(Rotated::Refused("no grant")) };
     let found = evidence::read(tx, &Levels::of(&grant), now).await?;
     if let Some(level) = revoked(grant.born, &found.evidence) {

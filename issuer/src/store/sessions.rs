@@ -3,8 +3,9 @@
 use futures_util::FutureExt;
 
 use super::evidence::cut_off;
-use super::{Conn, Db, StoreError, feed_head, users};
+use super::{Conn, Db, StoreError, audit, feed_head, users};
 use crate::clock::UnixTime;
+use crate::domain::audit::{Action, Event};
 use crate::domain::cutoff::{Evidence, Standing, Target};
 use crate::domain::ids::{SessionId, Tick, UserId};
 use crate::domain::session::Session;
@@ -74,8 +75,9 @@ pub async fn create(db: &Db, session: NewSession) -> Result<(), StoreError> {
                 session.last_seen_at.millis(),
                 session.idle_until.millis(),
                 session.expires_at.millis(),
-            )
-            .map(drop)
+            )?;
+            let event = Event::done(Action::SignIn).of_user(&session.user_id).of_session(&session.id);
+            audit::append(tx, &event, session.auth_time).await
         }
         .boxed()
     })
@@ -152,7 +154,10 @@ pub async fn end(db: &Db, id: SessionId, now: UnixTime) -> Result<Option<Tick>, 
             if ended == 0 {
                 return Ok(None);
             }
-            feed_head::raise(tx, *now, &[Target::Session(id.clone())]).await.map(Some)
+            let tick = feed_head::raise(tx, *now, &[Target::Session(id.clone())]).await?;
+            let event = Event::done(Action::SessionEnd).of_session(id).at(tick);
+            audit::append(tx, &event, *now).await?;
+            Ok(Some(tick))
         }
         .boxed()
     })
@@ -164,6 +169,8 @@ pub async fn end(db: &Db, id: SessionId, now: UnixTime) -> Result<Option<Tick>, 
 pub struct Renewal {
     /// Which.
     pub id: SessionId,
+    /// Whose.
+    pub user_id: UserId,
     /// The cookie it goes by.
     pub old_cookie: TokenHash,
     /// The cookie it will go by.
@@ -193,6 +200,10 @@ pub async fn renew(db: &Db, renewal: Renewal) -> Result<bool, StoreError> {
                 renewal.idle_until.millis(),
                 renewal.expires_at.millis(),
             )?;
+            if renewed == 1 {
+                let event = Event::done(Action::SignIn).of_user(&renewal.user_id).of_session(&renewal.id).saying("again");
+                audit::append(tx, &event, renewal.now).await?;
+            }
             Ok(renewed == 1)
         }
         .boxed()

@@ -3,8 +3,9 @@
 use futures_util::FutureExt;
 
 use super::users::{self, NewUser};
-use super::{Conn, Db, StoreError, Tx};
+use super::{Conn, Db, StoreError, Tx, audit};
 use crate::clock::UnixTime;
+use crate::domain::audit::{Action, Event};
 use crate::domain::ids::Tick;
 use crate::secret::TokenHash;
 
@@ -79,6 +80,7 @@ pub async fn redeem(db: &Db, token: TokenHash, user: NewUser) -> Result<SetUp, S
             }
             // Every link dies with the first use of any: two of them used at once deadlock here, and the loser starts over.
             sql!(tx, execute, "UPDATE set_up_tokens SET consumed_at = $1 WHERE consumed_at IS NULL", now.millis())?;
+            audit::append(tx, &Event::done(Action::SetUp).of_user(&user.id), now).await?;
             Ok(SetUp::Done)
         }
         .boxed()

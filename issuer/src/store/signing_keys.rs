@@ -2,8 +2,9 @@
 
 use futures_util::FutureExt;
 
-use super::{Conn, Db, StoreError, Tx, feed_head};
+use super::{Conn, Db, StoreError, Tx, audit, feed_head};
 use crate::clock::UnixTime;
+use crate::domain::audit::{Action, Event};
 use crate::domain::cutoff::Target;
 use crate::domain::ids::KeyId;
 use crate::domain::signing_key::{Reschedule, Schedule, SigningKey};
@@ -80,7 +81,13 @@ pub async fn apply(db: &Db, change: KeyChange, now: UnixTime) -> Result<bool, St
                 }
                 if !change.revoke.is_empty() {
                     let targets: Vec<Target> = change.revoke.iter().cloned().map(Target::Key).collect();
-                    feed_head::raise(tx, *now, &targets).await?;
+                    let tick = feed_head::raise(tx, *now, &targets).await?;
+                    for kid in &change.revoke {
+                        audit::append(tx, &Event::done(Action::KeyRevoke).saying(kid.as_str()).at(tick), *now).await?;
+                    }
+                }
+                if let Some(key) = &change.insert {
+                    audit::append(tx, &Event::done(Action::KeyRotate).saying(key.kid.as_str()), *now).await?;
                 }
                 Ok(())
             }

@@ -3,8 +3,9 @@
 use futures_util::FutureExt;
 
 use super::evidence::cut_off;
-use super::{Conn, Db, StoreError, Tx, feed_head};
+use super::{Conn, Db, StoreError, Tx, audit, feed_head};
 use crate::clock::UnixTime;
+use crate::domain::audit::{Action, Event};
 use crate::domain::cutoff::{Evidence, Target};
 use crate::domain::ids::{Tick, UserId};
 use crate::domain::password::PasswordHash;
@@ -47,8 +48,15 @@ struct UserRow {
     name: Option<String>,
     email: Option<String>,
     email_verified: bool,
+    phone_number: Option<String>,
+    phone_number_verified: bool,
+    profile: String,
+    roles: String,
+    attributes: String,
     administrator: bool,
     created_at: i64,
+    updated_at: i64,
+    disabled_at: Option<i64>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -57,28 +65,48 @@ struct SignInRow {
     issuer_cutoff: i64,
     password_hash: Option<String>,
     cutoff: i64,
-    disabled_at: Option<i64>,
     #[sqlx(flatten)]
     user: UserRow,
 }
 
-impl From<UserRow> for User {
-    fn from(row: UserRow) -> Self {
-        Self {
+impl TryFrom<UserRow> for User {
+    type Error = StoreError;
+
+    fn try_from(row: UserRow) -> Result<Self, StoreError> {
+        let impossible = |why| StoreError::impossible("users", why);
+        Ok(Self {
             id: UserId::new(row.id),
             username: row.username,
             name: row.name,
             email: row.email,
             email_verified: row.email_verified,
+            phone_number: row.phone_number,
+            phone_number_verified: row.phone_number_verified,
+            profile: serde_json::from_str(&row.profile).map_err(impossible)?,
+            roles: row.roles.split_whitespace().map(str::to_owned).collect(),
+            attributes: serde_json::from_str(&row.attributes).map_err(impossible)?,
             administrator: row.administrator,
             created_at: UnixTime::from_millis(row.created_at),
-        }
+            updated_at: UnixTime::from_millis(row.updated_at),
+            disabled_at: row.disabled_at.map(UnixTime::from_millis),
+        })
     }
 }
 
 /// Creates a user; `false` when the name is taken.
 pub async fn create(db: &Db, user: NewUser) -> Result<bool, StoreError> {
-    db.write(user, |tx, user| async move { insert(tx, user).await }.boxed()).await
+    db.write(user, |tx, user| {
+        async move {
+            let created = insert(tx, user).await?;
+            if created {
+                let event = Event::done(Action::UserCreate).of_user(&user.id);
+                audit::append(tx, &event, user.created_at).await?;
+            }
+            Ok(created)
+        }
+        .boxed()
+    })
+    .await
 }
 
 /// Inserts a user; `false` when the name is taken.
@@ -86,8 +114,9 @@ pub async fn insert(tx: &mut Tx<'_>, user: &NewUser) -> Result<bool, StoreError>
     let inserted = sql!(
         tx,
         execute,
-        "INSERT INTO users (id, username, name, email, email_verified, password_hash, administrator, created_at, cutoff)
-         VALUES ($1, $2, $3, $4, FALSE, $5, $6, $7, 0) ON CONFLICT (username) DO NOTHING",
+        "INSERT INTO users (id, username, name, email, email_verified, password_hash, administrator, created_at, updated_at,
+                            cutoff)
+         VALUES ($1, $2, $3, $4, FALSE, $5, $6, $7, $7, 0) ON CONFLICT (username) DO NOTHING",
         user.id.as_str(),
         user.username.as_str(),
         user.name.as_deref(),
@@ -104,10 +133,12 @@ pub async fn find(conn: &mut Conn<'_>, id: &UserId) -> Result<Option<User>, Stor
     let row = sql!(
         conn,
         optional as UserRow,
-        "SELECT id, username, name, email, email_verified, administrator, created_at FROM users WHERE id = $1",
+        "SELECT id, username, name, email, email_verified, phone_number, phone_number_verified, profile, roles, attributes,
+                administrator, created_at, updated_at, disabled_at
+         FROM users WHERE id = $1",
         id.as_str(),
     )?;
-    Ok(row.map(User::from))
+    row.map(User::try_from).transpose()
 }
 
 /// The user of this name with what a sign-in needs, and the tick, from one statement.
@@ -115,19 +146,23 @@ pub async fn sign_in_record(conn: &mut Conn<'_>, username: &Username) -> Result<
     let row = sql!(
         conn,
         optional as SignInRow,
-        "SELECT h.tick, h.issuer_cutoff, u.password_hash, u.cutoff, u.disabled_at,
-                u.id, u.username, u.name, u.email, u.email_verified, u.administrator, u.created_at
+        "SELECT h.tick, h.issuer_cutoff, u.password_hash, u.cutoff, u.id, u.username, u.name, u.email, u.email_verified,
+                u.phone_number, u.phone_number_verified, u.profile, u.roles, u.attributes, u.administrator, u.created_at,
+                u.updated_at, u.disabled_at
          FROM feed_head h JOIN users u ON u.username = $1 WHERE h.id = 1",
         username.as_str(),
     )?;
-    Ok(row.map(|row| SignInRecord {
-        user: row.user.into(),
-        password_hash: row.password_hash.map(PasswordHash::from_stored),
-        evidence: Evidence {
-            user: cut_off(true, Some(row.cutoff), row.disabled_at),
-            ..Evidence::of_issuer(Tick::new(row.tick), Tick::new(row.issuer_cutoff))
-        },
-    }))
+    row.map(|row| {
+        Ok(SignInRecord {
+            password_hash: row.password_hash.map(PasswordHash::from_stored),
+            evidence: Evidence {
+                user: cut_off(true, Some(row.cutoff), row.user.disabled_at),
+                ..Evidence::of_issuer(Tick::new(row.tick), Tick::new(row.issuer_cutoff))
+            },
+            user: row.user.try_into()?,
+        })
+    })
+    .transpose()
 }
 
 /// Sets a password and cuts off everything the user had before; `None` when there is no such user.
@@ -141,6 +176,7 @@ pub async fn set_password(db: &Db, id: UserId, password_hash: PasswordHash, now:
             }
             let tick = feed_head::raise(tx, *now, &[Target::User(id.clone())]).await?;
             sql!(tx, execute, "UPDATE users SET cutoff = $2 WHERE id = $1", id.as_str(), tick.get())?;
+            audit::append(tx, &Event::done(Action::PasswordSet).of_user(id).at(tick), *now).await?;
             Ok(Some(tick))
         }
         .boxed()

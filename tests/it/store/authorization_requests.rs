@@ -1,5 +1,6 @@
 //! Kept requests: one browser claims them, one answer takes them out of circulation.
 
+use passant::domain::audit::{Action, Event};
 use passant::secret::TokenHash;
 use passant::store::{Db, authorization_requests};
 
@@ -40,8 +41,8 @@ on_both_databases! {
     async fn an_answer_takes_a_request_out_of_circulation(it) {
         let (approved, denied) = (keep(&it.db, None).await.handle_hash, keep(&it.db, None).await.handle_hash);
         assert!(consume(&it.db, approved.clone()).await && gone(&it, &approved).await);
-        assert!(!authorization_requests::refuse(&it.db, approved, NOW).await.unwrap());
-        assert!(authorization_requests::refuse(&it.db, denied.clone(), NOW).await.unwrap() && gone(&it, &denied).await);
+        assert!(!authorization_requests::refuse(&it.db, approved, Event::done(Action::GrantDeny), NOW).await.unwrap());
+        assert!(authorization_requests::refuse(&it.db, denied.clone(), Event::done(Action::GrantDeny), NOW).await.unwrap() && gone(&it, &denied).await);
         assert!(!consume(&it.db, denied).await);
         assert!(!consume(&it.db, fresh_hash()).await, "an unknown handle");
     }
@@ -58,7 +59,7 @@ on_both_databases! {
 
     async fn one_of_approval_and_refusal_answers_a_request(it) {
         it.one_wins(async || keep(&it.db, None).await.handle_hash, |db, handle, side| async move {
-            if side == 0 { consume(&db, handle).await } else { authorization_requests::refuse(&db, handle, NOW).await.unwrap() }
+            if side == 0 { consume(&db, handle).await } else { authorization_requests::refuse(&db, handle, Event::done(Action::GrantDeny), NOW).await.unwrap() }
         }).await;
     }
 }

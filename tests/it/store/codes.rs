@@ -40,7 +40,7 @@ on_both_databases! {
         let approval = approval(&it.db).await;
         let redemption = redemption(&approval);
         let token = redemption.refresh.clone().unwrap().token_hash;
-        let tokens = Redeemed::Tokens { grant: approval.grant.clone(), nonce: approval.nonce.clone() };
+        let tokens = Redeemed::Tokens { grant: Box::new(approval.grant.clone()), nonce: approval.nonce.clone() };
         assert_eq!(redeem(&it.db, redemption).await, tokens);
         assert!(consumed(&it, &approval).await);
         let token = read!(it.db, conn => refresh_tokens::find(conn, &token)).unwrap();

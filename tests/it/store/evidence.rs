@@ -1,6 +1,7 @@
 //! Tick and evidence from one statement: what is missing is dead, what was not asked is not judged, and nothing shows a cut-off
 //! that its own tick does not know of.
 
+use passant::domain::audit::{Action, Event};
 use passant::domain::cutoff::{Evidence, Standing, Target};
 use passant::domain::ids::{ClientId, GrantId, KeyId, SessionId, Tick, TokenId, UserId};
 use passant::store::evidence::{self, Found, Levels};
@@ -82,8 +83,8 @@ on_both_databases! {
     async fn a_revoked_token_stands_at_its_latest_cut_off(it) {
         let (one, other) = (TokenId::random(), TokenId::random());
         let of = |token: &TokenId| Levels { token: Some(token.clone()), ..Levels::default() };
-        feed_head::cut_off(&it.db, vec![Target::Token(one.clone())], NOW).await.unwrap();
-        let tick = feed_head::cut_off(&it.db, vec![Target::Token(one.clone())], NOW).await.unwrap();
+        feed_head::cut_off(&it.db, vec![Target::Token(one.clone())], Event::done(Action::TokenRevoke), NOW).await.unwrap();
+        let tick = feed_head::cut_off(&it.db, vec![Target::Token(one.clone())], Event::done(Action::TokenRevoke), NOW).await.unwrap();
         assert_eq!(read_levels(&it, &of(&one)).await.evidence.token, Standing::CutOff(tick));
         assert_eq!(read_levels(&it, &of(&other)).await.evidence.token, LIVE);
     }

@@ -1,6 +1,7 @@
 //! The tick only grows, and the entries form one chain.
 
 use passant::clock::UnixTime;
+use passant::domain::audit::{Action, Event};
 use passant::domain::cutoff::{NamedCutoff, Target, chain};
 use passant::domain::ids::{FeedId, Tick, TokenId, UserId};
 use passant::store::evidence::{self, Levels};
@@ -15,7 +16,7 @@ async fn raise(db: &Db, now: UnixTime) -> Tick {
 }
 
 async fn cut_off(db: &Db, target: Target) -> Tick {
-    feed_head::cut_off(db, vec![target], NOW).await.unwrap()
+    feed_head::cut_off(db, vec![target], Event::done(Action::TokenRevoke), NOW).await.unwrap()
 }
 
 /// Recomputes the chain over all entries and compares it with what was stored, and its end with the head.

@@ -1,5 +1,6 @@
 //! Grants: written with their code or not at all, ended once.
 
+use passant::domain::audit::{Action, Event};
 use passant::domain::cutoff::Standing;
 use passant::domain::ids::{ClientId, GrantId, SessionId, Tick, UserId};
 use passant::store::evidence::{self, Levels};
@@ -36,7 +37,7 @@ on_both_databases! {
 
     async fn an_approval_that_comes_too_late_writes_nothing(it) {
         let handle = keep(&it.db, None).await.handle_hash;
-        assert!(authorization_requests::refuse(&it.db, handle.clone(), NOW).await.unwrap());
+        assert!(authorization_requests::refuse(&it.db, handle.clone(), Event::done(Action::GrantDeny), NOW).await.unwrap());
         assert!(!grants::approve(&it.db, answering(handle)).await.unwrap());
         assert_eq!(count(&it.db, "SELECT (SELECT COUNT(*) FROM grants) + (SELECT COUNT(*) FROM codes)").await, 0);
     }

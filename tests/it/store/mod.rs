@@ -54,9 +54,11 @@ macro_rules! commit {
     }};
 }
 
+mod audit;
 mod authorization_requests;
 mod clients;
 mod codes;
+mod consents;
 mod coverage;
 mod db;
 mod evidence;

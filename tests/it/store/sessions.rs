@@ -19,6 +19,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 fn renewal(session: &NewSession) -> Renewal {
     Renewal {
         id: session.session.id.clone(),
+        user_id: session.session.user_id.clone(),
         old_cookie: session.cookie_hash.clone(),
         new_cookie: fresh_hash(),
         now: NOW + MINUTE,

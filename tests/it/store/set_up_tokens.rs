@@ -1,5 +1,6 @@
 //! The link that creates the first administrator: it works once, and no other link after it.
 
+use passant::domain::audit::{Action, Event};
 use passant::domain::cutoff::Target;
 use passant::secret::TokenHash;
 use passant::store::set_up_tokens::{self, SetUp};
@@ -60,7 +61,7 @@ on_both_databases! {
     async fn a_link_dies_with_its_time_and_with_the_issuers_cut_off(it) {
         let token = link(&it).await;
         assert!(!read!(it.db, conn => set_up_tokens::alive(conn, &token, NOW + HOUR)));
-        feed_head::cut_off(&it.db, vec![Target::Issuer], NOW).await.unwrap();
+        feed_head::cut_off(&it.db, vec![Target::Issuer], Event::done(Action::IssuerCutOff), NOW).await.unwrap();
         assert!(!alive(&it, &token).await);
         assert_eq!(redeem(&it.db, &token).await, SetUp::LinkDead);
         assert!(alive(&it, &link(&it).await).await, "a link born at the cut-off lives");

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use passant::clock::UnixTime;
+use passant::domain::audit::{Action, Event};
 use passant::domain::cutoff::Target;
 use passant::store::signing_keys::{self, KeyChange};
 use passant::store::sweep::{self, AFTER_END, KEYS_AFTER_END, SEEDS_AFTER_WINDOW};
@@ -48,7 +49,7 @@ on_both_databases! {
 
     async fn an_answered_request_goes_at_once(it) {
         let kept = keep(&it.db, None).await;
-        assert!(authorization_requests::refuse(&it.db, kept.handle_hash, NOW).await.unwrap());
+        assert!(authorization_requests::refuse(&it.db, kept.handle_hash, Event::done(Action::GrantDeny), NOW).await.unwrap());
         sweeps(&it, NOW, 1).await;
     }
 
@@ -147,7 +148,7 @@ on_both_databases! {
     }
 
     async fn the_sweep_leaves_the_feed_alone(it) {
-        feed_head::cut_off(&it.db, vec![Target::Issuer], NOW).await.unwrap();
+        feed_head::cut_off(&it.db, vec![Target::Issuer], Event::done(Action::IssuerCutOff), NOW).await.unwrap();
         sweeps(&it, NOW + HOUR * 100_000, 0).await;
         assert_eq!(count(&it.db, "SELECT COUNT(*) FROM cutoffs").await, 1);
     }

@@ -1,6 +1,6 @@
 //! Users and clients of a test.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::http::Method;
 use base64ct::{Base64, Encoding};
@@ -44,6 +44,8 @@ pub fn registration(id: &str) -> Registration {
         default_resource: Some("https://api.example.com".parse().expect("a resource")),
         lifetimes: ClientLifetimes::default(),
         token_claims: BTreeSet::new(),
+        post_logout_redirect_uris: vec![],
+        mapped_claims: BTreeMap::new(),
     }
 }
 

@@ -8,6 +8,7 @@ use axum::response::Response;
 use crate::app::App;
 use crate::app::checkpoint::Checkpoint;
 use crate::clock::UnixTime;
+use crate::domain::audit::{Action, Event, Source};
 use crate::domain::authorization_request::{AuthorizationRequest, RequestError, Step};
 use crate::domain::client::{Client, GrantType};
 use crate::domain::code;
@@ -15,7 +16,6 @@ use crate::domain::cutoff::{Evidence, Standing, revoked};
 use crate::domain::grant::Grant;
 use crate::domain::ids::GrantId;
 use crate::domain::resource::Resource;
-use crate::domain::session::Session;
 use crate::http::pages::error::PageError;
 use crate::http::redirect::ClientRedirect;
 use crate::http::signed_in::SignedIn;
@@ -33,6 +33,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) request: &'a AuthorizationRequest,
     /// The kept request that the answer takes out of circulation; none where no page was needed.
     pub(crate) answers: Option<TokenHash>,
+    /// From where.
+    pub(crate) source: Source,
 }
 
 impl Asked<'_> {
@@ -67,16 +69,17 @@ pub(crate) async fn approve(
     signed_in: &SignedIn,
     now: UnixTime,
 ) -> Result<Response, PageError> {
-    match write(app, &asked, &signed_in.session, now).await? {
+    match write(app, &asked, signed_in, now).await? {
         Some(code) => Ok(asked.back().with_code(app, code.expose())),
         None => Err(PageError::request_gone(app)),
     }
 }
 
 /// Sends the browser back with the user's refusal.
-pub(crate) async fn deny(app: &Arc<App>, asked: Asked<'_>, now: UnixTime) -> Result<Response, PageError> {
+pub(crate) async fn deny(app: &Arc<App>, asked: Asked<'_>, signed_in: &SignedIn, now: UnixTime) -> Result<Response, PageError> {
+    let event = Event::done(Action::GrantDeny).of_user(&signed_in.user.id).of_client(&asked.client.id);
     if let Some(handle) = &asked.answers
-        && !authorization_requests::refuse(&app.db, handle.clone(), now).await?
+        && !authorization_requests::refuse(&signed_in.db(app, &asked.source), handle.clone(), event, now).await?
     {
         return Err(PageError::request_gone(app));
     }
@@ -92,8 +95,9 @@ fn resources(client: &Client, request: &AuthorizationRequest) -> Vec<Resource> {
 }
 
 /// The code; `None` when session or client died meanwhile, or another click was faster.
-async fn write(app: &App, asked: &Asked<'_>, session: &Session, now: UnixTime) -> Result<Option<OpaqueToken>, StoreError> {
-    let Asked { client, request, answers } = asked;
+async fn write(app: &App, asked: &Asked<'_>, signed_in: &SignedIn, now: UnixTime) -> Result<Option<OpaqueToken>, StoreError> {
+    let Asked { client, request, answers, source } = asked;
+    let session = &signed_in.session;
     let levels = Levels {
         user: Some(session.user_id.clone()),
         client: Some(client.id.clone()),
@@ -103,8 +107,8 @@ async fn write(app: &App, asked: &Asked<'_>, session: &Session, now: UnixTime) -
     let mut reader = app.db.reader().await?;
     let found = evidence::read(&mut reader.conn(), &levels, now).await?;
     drop(reader);
-    // The client's cut-off is about what the client had, which no session is; so the session is judged without it.
-    let of_session = Evidence { client: Standing::NotJudged, ..found.evidence.clone() };
+    // What a client had, or was allowed, is no session; so the session is judged without both.
+    let of_session = Evidence { client: Standing::NotJudged, consent: Standing::NotJudged, ..found.evidence.clone() };
     let dead = revoked(session.born, &of_session).or(revoked(found.evidence.tick, &found.evidence));
     if dead.is_some() || found.session_expired {
         return Ok(None);
@@ -121,6 +125,7 @@ async fn write(app: &App, asked: &Asked<'_>, session: &Session, now: UnixTime) -
         born: found.evidence.tick,
         auth_time: session.auth_time,
         amr: session.amr.clone(),
+        claims: request.claims.clone(),
         // Without refresh tokens nothing of it outlives the access token that its code is good for.
         refresh_until: match client.may_use(GrantType::RefreshToken) {
             true => now + client.lifetimes.refresh_absolute.get(),
@@ -137,5 +142,5 @@ async fn write(app: &App, asked: &Asked<'_>, session: &Session, now: UnixTime) -
         answers: answers.clone(),
         now,
     };
-    Ok(grants::approve(&app.db, approval).await?.then_some(code))
+    Ok(grants::approve(&signed_in.db(app, source), approval).await?.then_some(code))
 }

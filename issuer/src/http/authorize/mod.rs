@@ -46,7 +46,7 @@ pub(super) async fn get(State(app): State<Arc<App>>, visit: Visit) -> Result<Res
         let handle = keep(&app, request, Some(visit.browser.hash()), visit.now).await?;
         return Ok(visit.browser.remember(resume::show(step, &handle)));
     }
-    let asked = approval::Asked { client: &client, request: &request, answers: None };
+    let asked = approval::Asked { client: &client, request: &request, answers: None, source: visit.source };
     approval::take(&app, step, asked, signed_in.as_ref(), visit.now).await
 }
 

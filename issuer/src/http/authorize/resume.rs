@@ -9,6 +9,7 @@ use axum::response::Response;
 use super::approval;
 use crate::app::App;
 use crate::clock::UnixTime;
+use crate::domain::audit::Source;
 use crate::domain::authorization_request::{Step, next_step};
 use crate::domain::client::{Client, GrantType};
 use crate::domain::scope::Scope;
@@ -39,8 +40,9 @@ impl Resumed {
     }
 
     /// For the approval that answers it.
-    pub(crate) fn asked(&self) -> approval::Asked<'_> {
-        approval::Asked { client: &self.client, request: &self.kept.request, answers: Some(self.kept.handle_hash.clone()) }
+    pub(crate) fn asked(&self, source: Source) -> approval::Asked<'_> {
+        let answers = Some(self.kept.handle_hash.clone());
+        approval::Asked { client: &self.client, request: &self.kept.request, answers, source }
     }
 }
 
@@ -61,7 +63,7 @@ pub(crate) async fn get(State(app): State<Arc<App>>, visit: Visit) -> Result<Res
     let signed_in = visit.signed_in(&app).await?;
     let answer = match resumed.step(signed_in.as_ref(), visit.now) {
         step @ (Step::SignIn | Step::Consent) => show(step, &resumed.handle),
-        step => approval::take(&app, step, resumed.asked(), signed_in.as_ref(), visit.now).await?,
+        step => approval::take(&app, step, resumed.asked(visit.source), signed_in.as_ref(), visit.now).await?,
     };
     Ok(visit.browser.remember(answer))
 }

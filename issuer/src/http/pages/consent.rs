@@ -42,8 +42,8 @@ pub(crate) async fn post(State(app): State<Arc<App>>, Submission { form, sender 
         return Ok(redirect::to(&resume::path(resumed.handle.expose())));
     }
     match params.get("answer") {
-        Some("allow") => approval::approve(&app, resumed.asked(), &signed_in, sender.now).await,
-        Some("deny") => approval::deny(&app, resumed.asked(), sender.now).await,
+        Some("allow") => approval::approve(&app, resumed.asked(sender.source), &signed_in, sender.now).await,
+        Some("deny") => approval::deny(&app, resumed.asked(sender.source), &signed_in, sender.now).await,
         _ => Err(PageError::unreadable(&app, &"the answer must be allow or deny")),
     }
 }

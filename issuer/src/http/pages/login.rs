@@ -13,6 +13,7 @@ use crate::app::App;
 use crate::app::checkpoint::Checkpoint;
 use crate::app::password_gate::GateError;
 use crate::clock::UnixTime;
+use crate::domain::audit::Actor;
 use crate::domain::cutoff::revoked;
 use crate::domain::ids::{SessionId, Tick};
 use crate::domain::params::Params;
@@ -25,7 +26,7 @@ use crate::http::device::Device;
 use crate::http::form::{ForgeryError, csrf_token};
 use crate::http::redirect;
 use crate::http::signed_in::SignedIn;
-use crate::http::visit::{Submission, Visit};
+use crate::http::visit::{Sender, Submission, Visit};
 use crate::store::sessions::{self, NewSession, Renewal};
 use crate::store::users;
 
@@ -63,7 +64,7 @@ pub(crate) async fn post(State(app): State<Arc<App>>, Submission { form, sender 
         Err(problem) => return Ok(show(&app, &shown, Some(problem), sender.now)?),
     };
     let before = sender.signed_in(&app).await?;
-    let cookie = begin_session(&app, &proved, before, sender.device, sender.now).await?;
+    let cookie = begin_session(&app, &proved, before, sender).await?;
     let next = match &resumed {
         Some(resumed) => redirect::to(&resume::path(resumed.handle.expose())),
         None => redirect::to("/"),
@@ -172,26 +173,28 @@ pub(crate) async fn begin_session(
     app: &App,
     proved: &Proved,
     before: Option<SignedIn>,
-    device: Device,
-    now: UnixTime,
+    sender: Sender,
 ) -> Result<HeaderValue, PageError> {
+    let Sender { device, source, now, .. } = sender;
+    let db = app.db.by(source.with(Actor::User(proved.user.id.clone())));
     let cookie = Cookie::Session.draw();
     let (idle_until, expires_at) = (now + app.config.sessions.idle, now + app.config.sessions.absolute);
     if let Some(before) = before {
         if before.user.id == proved.user.id {
             let renewal = Renewal {
                 id: before.session.id,
+                user_id: before.user.id,
                 old_cookie: before.cookie.hash(),
                 new_cookie: cookie.hash(),
                 now,
                 idle_until,
                 expires_at,
             };
-            if sessions::renew(&app.db, renewal).await? {
+            if sessions::renew(&db, renewal).await? {
                 return Ok(Cookie::Session.set(app, &cookie));
             }
         } else {
-            sessions::end(&app.db, before.session.id, now).await?;
+            sessions::end(&db, before.session.id, now).await?;
         }
     }
     let session = Session {
@@ -206,7 +209,7 @@ pub(crate) async fn begin_session(
     };
     let Device { user_agent, address } = device;
     let new = NewSession { session, cookie_hash: cookie.hash(), user_agent, address };
-    sessions::create(&app.db, new).await?;
+    sessions::create(&db, new).await?;
     Ok(Cookie::Session.set(app, &cookie))
 }
 

@@ -21,7 +21,7 @@ pub(crate) async fn post(State(app): State<Arc<App>>, Submission { form, sender 
     let carried = Cookie::Session.read(&app, &sender.headers).is_some();
     if let Some(signed_in) = sender.signed_in(&app).await? {
         form.verify(&app, &signed_in.cookie).map_err(|why| PageError::forged(&app, &why))?;
-        sessions::end(&app.db, signed_in.session.id, sender.now).await?;
+        sessions::end(&signed_in.db(&app, &sender.source), signed_in.session.id, sender.now).await?;
     }
     let mut answer = page(StatusCode::OK, &SignedOut { frame: &frame(&app, sender.now) }, Policy::default())?;
     if carried {

@@ -58,7 +58,7 @@ pub(crate) async fn post(State(app): State<Arc<App>>, Submission { form, sender 
         administrator: true,
         created_at: sender.now,
     };
-    match set_up_tokens::redeem(&app.db, TokenHash::of(token), user).await? {
+    match set_up_tokens::redeem(&app.db.by(sender.source.clone()), TokenHash::of(token), user).await? {
         Outcome::Done => {}
         Outcome::LinkDead => return Err(PageError::set_up_link_dead(&app)),
         Outcome::UsernameTaken => return Ok(again(&[SetUpProblem::UsernameTaken])?),
@@ -72,7 +72,7 @@ pub(crate) async fn post(State(app): State<Arc<App>>, Submission { form, sender 
         return Ok(redirect::to("/login"));
     };
     let proved = Proved { user: record.user, born: record.evidence.tick };
-    let cookie = begin_session(&app, &proved, sender.signed_in(&app).await?, sender.device, sender.now).await?;
+    let cookie = begin_session(&app, &proved, sender.signed_in(&app).await?, sender).await?;
     Ok(with_cookie(redirect::to("/"), cookie))
 }
 

@@ -28,7 +28,7 @@ pub(super) async fn answer(app: &App, request: &TokenRequest) -> Result<TokenRes
         refresh: refresh_token.as_ref().map(|token| new_refresh_token(client, token, request)),
         now: request.now,
     };
-    let redeemed = codes::redeem(&app.db, redemption).await?;
+    let redeemed = codes::redeem(&request.db, redemption).await?;
     app.reached(Checkpoint::GrantSpent).await;
     match redeemed {
         Redeemed::Tokens { grant, nonce } => {

@@ -17,12 +17,15 @@ use serde::Serialize;
 use super::client_authentication::{AuthenticatedClient, authenticate};
 use super::error::OAuthError;
 use super::form::{FormBody, FormError};
+use super::source;
 use crate::app::App;
 use crate::app::checkpoint::Checkpoint;
 use crate::clock::UnixTime;
+use crate::domain::audit::Actor;
 use crate::domain::client::GrantType;
 use crate::domain::params::{Params, printable};
 use crate::domain::scope::{ScopeSet, spaced};
+use crate::store::Db;
 
 /// A token request whose client has authenticated and may use the grant type.
 pub(super) struct TokenRequest {
@@ -30,6 +33,8 @@ pub(super) struct TokenRequest {
     pub(super) client: AuthenticatedClient,
     /// The parameters.
     pub(super) params: Params,
+    /// The database, on behalf of the client.
+    pub(super) db: Db,
     /// When it arrived: taken before any evidence was read, and so the tokens' `iat`.
     pub(super) now: UnixTime,
 }
@@ -72,6 +77,7 @@ impl IntoResponse for TokenResponse {
 /// Answers a token request.
 pub(super) async fn post(State(app): State<Arc<App>>, request: Request) -> Result<TokenResponse, OAuthError> {
     let headers = request.headers().clone();
+    let source = source::of(&headers, request.extensions());
     if request.uri().query().is_some_and(|query| !query.is_empty()) {
         return Err(OAuthError::invalid_request("parameters belong into the body, not into the address"));
     }
@@ -82,7 +88,8 @@ pub(super) async fn post(State(app): State<Arc<App>>, request: Request) -> Resul
     let now = app.now();
     let client = authenticate(&app, &headers, &params, now).await?;
     app.reached(Checkpoint::ClientProved).await;
-    let request = TokenRequest { client, params, now };
+    let db = app.db.by(source.with(Actor::Client(client.client().id.clone())));
+    let request = TokenRequest { client, params, db, now };
     let grant_type = match request.required("grant_type")? {
         "authorization_code" => GrantType::AuthorizationCode,
         "refresh_token" => GrantType::RefreshToken,

@@ -30,7 +30,7 @@ pub(super) async fn answer(app: &App, request: &TokenRequest) -> Result<TokenRes
         retry_window: client.lifetimes.refresh_retry_window.get(),
         now: request.now,
     };
-    let rotated = refresh_tokens::rotate(&app.db, rotation).await?;
+    let rotated = refresh_tokens::rotate(&request.db, rotation).await?;
     app.reached(Checkpoint::GrantSpent).await;
     let (grant, refresh_token) = match rotated {
         Rotated::Successor(grant) => (grant, fresh),

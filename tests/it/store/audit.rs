@@ -1,0 +1,79 @@
+use futures_util::FutureExt;
+use passant::domain::audit::{Action, Actor, Entry, Event, Outcome, Source};
+use passant::domain::ids::{ClientId, UserId};
+use passant::store::audit::{self, Filter};
+use passant::store::codes::{self, Redeemed};
+use passant::store::{StoreError, sessions};
+
+use super::rows::{approval, redemption, session, user};
+use super::{NOW, Replicas};
+
+async fn trail(it: &Replicas, filter: Filter) -> Vec<Entry> {
+    let filter = Filter { most: 100, ..filter };
+    read!(it.db, conn => audit::list(conn, &filter))
+}
+
+fn said(entries: &[Entry]) -> Vec<(&str, &str)> {
+    let mut said: Vec<(&str, &str)> = entries.iter().map(|it| (it.action.as_str(), it.outcome.as_str())).collect();
+    said.sort_unstable();
+    said
+}
+
+on_both_databases! {
+    async fn an_act_and_its_entry_commit_together_or_not_at_all(it) {
+        let lost = commit!(it.db, (), |tx, ()| async {
+            audit::append(tx, &Event::done(Action::KeyRotate), NOW).await?;
+            Err::<(), _>(StoreError::Superseded)
+        });
+        assert!(matches!(lost, Err(StoreError::Superseded)));
+        assert_eq!(trail(&it, Filter::default()).await, []);
+        commit!(it.db, (), |tx, ()| audit::append(tx, &Event::done(Action::KeyRotate), NOW)).unwrap();
+        assert_eq!(said(&trail(&it, Filter::default()).await), [("key_rotate", "done")]);
+    }
+
+    async fn an_entry_says_who_acted_and_from_where(it) {
+        let source = Source {
+            actor: Actor::Operator("ada".to_owned()),
+            address: Some("192.0.2.1".to_owned()),
+            request_id: Some("r1".to_owned()),
+        };
+        let event = Event::refused(Action::ClientUpdate, "not yours").of_client(&ClientId::new("shop"));
+        commit!(it.db.by(source), event, |tx, event| audit::append(tx, event, NOW)).unwrap();
+        let entry = trail(&it, Filter::default()).await.remove(0);
+        assert_eq!((entry.actor_kind.as_str(), entry.actor.as_deref()), ("operator", Some("ada")));
+        assert_eq!((entry.address.as_deref(), entry.request_id.as_deref()), (Some("192.0.2.1"), Some("r1")));
+        assert_eq!((entry.client_id.as_deref(), entry.detail.as_deref(), entry.at), (Some("shop"), Some("not yours"), NOW.millis()));
+    }
+
+    async fn a_replay_is_told_with_the_user_of_its_grant(it) {
+        let approval = approval(&it.db).await;
+        assert!(matches!(codes::redeem(&it.db, redemption(&approval)).await.unwrap(), Redeemed::Tokens { .. }));
+        assert!(matches!(codes::redeem(&it.db, redemption(&approval)).await.unwrap(), Redeemed::Replayed(_)));
+        let of_user = trail(&it, Filter { user: Some(approval.grant.user_id), ..Filter::default() }).await;
+        let redeemed: Vec<(&str, &str)> = said(&of_user).into_iter().filter(|(action, _)| *action == "code_redeem").collect();
+        assert_eq!(redeemed, [("code_redeem", "done"), ("code_redeem", "replayed")]);
+        assert!(of_user.iter().all(|entry| entry.client_id.is_some() || entry.action != "code_redeem"));
+    }
+
+    async fn the_end_of_a_session_is_told_once_with_its_tick(it) {
+        let session = session(&it.db, &user(&it.db).await.id).await.session;
+        let tick = sessions::end(&it.db, session.id.clone(), NOW).await.unwrap().unwrap();
+        assert_eq!(sessions::end(&it.db, session.id.clone(), NOW).await.unwrap(), None);
+        let ended = trail(&it, Filter { action: Some("session_end".to_owned()), ..Filter::default() }).await;
+        assert_eq!(ended.len(), 1);
+        assert_eq!((ended[0].tick, ended[0].user_id.as_deref()), (Some(tick.get()), Some(session.user_id.as_str())));
+    }
+
+    async fn a_filter_narrows_and_the_newest_come_first(it) {
+        let later = NOW + std::time::Duration::from_secs(5);
+        let about = |id: &str| Event::new(Action::TokenRevoke, Outcome::Done).of_client(&ClientId::new(id));
+        for (event, at) in [(about("a"), NOW), (about("b"), later)] {
+            it.db.write((event, at), |tx, (event, at)| async move { audit::append(tx, event, *at).await }.boxed()).await.unwrap();
+        }
+        let clients = |entries: Vec<Entry>| entries.into_iter().filter_map(|entry| entry.client_id).collect::<Vec<_>>();
+        assert_eq!(clients(trail(&it, Filter::default()).await), ["b", "a"]);
+        assert_eq!(clients(trail(&it, Filter { since: Some(later), ..Filter::default() }).await), ["b"]);
+        assert_eq!(clients(trail(&it, Filter { client: Some(ClientId::new("a")), ..Filter::default() }).await), ["a"]);
+        assert_eq!(trail(&it, Filter { user: Some(UserId::new("nobody")), ..Filter::default() }).await, []);
+    }
+}
