@@ -3,6 +3,7 @@
 pub mod authorization_request;
 pub mod claims;
 pub mod client;
+pub mod client_address;
 pub mod code;
 pub mod cutoff;
 pub mod grant;
