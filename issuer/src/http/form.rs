@@ -16,7 +16,7 @@ use crate::secret::{OpaqueToken, constant_time_eq};
 pub(crate) const CSRF_FIELD: &str = "csrf";
 
 /// How long a form's body may take: well below a request's time, so that what the form asks for is not cut off half done.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// The parameters of an `application/x-www-form-urlencoded` body.
 pub(crate) struct FormBody(pub(crate) Params);

@@ -2,9 +2,11 @@
 //! collector of secrets.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use serde_json::Value;
@@ -16,6 +18,7 @@ use super::{ISSUER, World};
 pub struct Agent {
     world: Arc<World>,
     cookies: BTreeMap<String, String>,
+    peer: SocketAddr,
 }
 
 /// What came back.
@@ -62,7 +65,7 @@ impl Answer {
 
 impl Agent {
     pub(super) fn new(world: Arc<World>) -> Self {
-        Self { world, cookies: BTreeMap::new() }
+        Self { world, cookies: BTreeMap::new(), peer: SocketAddr::from(([203, 0, 113, 1], 49152)) }
     }
 
     /// The issuer that this browser talks to.
@@ -78,6 +81,12 @@ impl Agent {
     /// Takes over cookies, as a thief would.
     pub fn with_cookies(mut self, cookies: &BTreeMap<String, String>) -> Self {
         self.cookies.clone_from(cookies);
+        self
+    }
+
+    /// Connects from another address; 203.0.113.1 without this.
+    pub fn coming_from(mut self, address: &str) -> Self {
+        self.peer.set_ip(address.parse().expect("an IP address"));
         self
     }
 
@@ -107,11 +116,15 @@ impl Agent {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
+        if headers.iter().all(|(name, _)| !name.eq_ignore_ascii_case("host")) {
+            request = request.header(header::HOST, self.world.app.config.issuer.authority());
+        }
         if !self.cookies.is_empty() {
             let jar: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
             request = request.header(header::COOKIE, jar.join("; "));
         }
-        let request = request.body(body).expect("the request can be built");
+        let mut request = request.body(body).expect("the request can be built");
+        request.extensions_mut().insert(ConnectInfo(self.peer));
         let response = self.world.router().oneshot(request).await.expect("the router answers");
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.expect("the body arrives").to_bytes();

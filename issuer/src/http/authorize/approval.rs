@@ -55,7 +55,7 @@ pub(crate) async fn take(
             RequestError::new("login_required", "nobody is signed in, not recently enough, or somebody else")
         }
         (Step::ConsentRequired, _) => RequestError::new("consent_required", "the user has to be asked"),
-        (Step::SignIn | Step::Consent | Step::Approve, _) => return Err(PageError::request_gone(app)),
+        (Step::SignIn | Step::Consent | Step::Approve, _) => return Err(PageError::request_gone()),
     };
     Ok(asked.back().with_error(app, &error))
 }
@@ -69,7 +69,7 @@ pub(crate) async fn approve(
 ) -> Result<Response, PageError> {
     match write(app, &asked, &signed_in.session, now).await? {
         Some(code) => Ok(asked.back().with_code(app, code.expose())),
-        None => Err(PageError::request_gone(app)),
+        None => Err(PageError::request_gone()),
     }
 }
 
@@ -78,7 +78,7 @@ pub(crate) async fn deny(app: &Arc<App>, asked: Asked<'_>, now: UnixTime) -> Res
     if let Some(handle) = &asked.answers
         && !authorization_requests::refuse(&app.db, handle.clone(), now).await?
     {
-        return Err(PageError::request_gone(app));
+        return Err(PageError::request_gone());
     }
     Ok(asked.back().with_error(app, &RequestError::new("access_denied", "the user said no")))
 }
