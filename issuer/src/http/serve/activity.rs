@@ -11,6 +11,7 @@ use axum::body::{Body, Bytes};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::framing::Framing;
 use crate::clock::Clock;
 use crate::config::Limits;
 
@@ -141,25 +142,31 @@ impl Activity {
     }
 }
 
-/// A stream whose bytes are noticed.
+/// A stream whose bytes are noticed, and read beside hyper.
 pub(super) struct Watched<S> {
-    pub(super) stream: S,
-    pub(super) activity: Activity,
+    stream: S,
+    activity: Activity,
+    framing: Framing,
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let outcome = Pin::new(&mut self.stream).poll_read(cx, buffer);
-        if let Some(bytes) = buffer.filled().get(before..).filter(|bytes| !bytes.is_empty()) {
+        if let Some(bytes) = buffer.filled_mut().get_mut(before..).filter(|bytes| !bytes.is_empty()) {
             let now = self.activity.clock.monotonic();
             self.activity.state().read(bytes, now);
+            self.framing.read(bytes);
         }
         outcome
     }
 }
 
 impl<S> Watched<S> {
+    pub(super) fn new(stream: S, activity: &Activity) -> Self {
+        Self { stream, activity: activity.clone(), framing: Framing::new() }
+    }
+
     fn noted(&self, outcome: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         if let Poll::Ready(Ok(1..)) = outcome {
             let now = self.activity.clock.monotonic();

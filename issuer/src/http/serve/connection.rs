@@ -8,6 +8,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request};
+use axum::http::{HeaderValue, Version, header};
 use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -75,13 +76,18 @@ impl Connection {
                 async move {
                     let mut request = request.map(Body::new);
                     request.extensions_mut().insert(ConnectInfo(peer));
-                    let answer: Response = router.oneshot(request).await.unwrap_or_else(|never: Infallible| match never {});
+                    // Behind chunks nothing is read any more: see `framing`.
+                    let last = request.version() < Version::HTTP_2 && request.headers().contains_key(header::TRANSFER_ENCODING);
+                    let mut answer: Response = router.oneshot(request).await.unwrap_or_else(|never: Infallible| match never {});
+                    if last {
+                        answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+                    }
                     Ok::<_, Infallible>(answer.map(|body| Answer { body, _answering: answering }))
                 }
             })
         };
         let builder = builder();
-        let connection = builder.serve_connection(TokioIo::new(Watched { stream, activity: activity.clone() }), service);
+        let connection = builder.serve_connection(TokioIo::new(Watched::new(stream, &activity)), service);
         tokio::pin!(connection);
         let mut glance = tokio::time::interval(GLANCE);
         let mut end = End::Open;

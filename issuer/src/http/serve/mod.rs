@@ -2,6 +2,7 @@
 
 mod activity;
 mod connection;
+mod framing;
 mod places;
 mod tls;
 

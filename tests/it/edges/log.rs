@@ -1,0 +1,1 @@
+//! The log tells which request a line belongs to, and no secret.
