@@ -50,6 +50,7 @@ pub(super) fn around(app: &Arc<App>, groups: Groups) -> Router<Arc<App>> {
         within(limits, groups.pages).layer(misdirected()).layer(middleware::from_fn_with_state(Arc::clone(app), render_errors));
     json.merge(pages)
         .merge(within(limits, groups.plain))
+        .layer(middleware::map_response(weaken_tag))
         .layer(middleware::from_fn_with_state(Arc::clone(app), security_headers))
         .layer(PropagateRequestIdLayer::new(REQUEST_ID))
         // The path alone: queries carry codes, handles and states.
@@ -73,6 +74,17 @@ fn within(limits: &Limits, group: Router<Arc<App>>) -> Router<Arc<App>> {
 /// For answers without secrets alone: beside text of an attacker's choice, the length of a compressed answer tells secrets (BREACH).
 pub(super) fn compressed() -> CompressionLayer {
     CompressionLayer::new().gzip(true).br(true)
+}
+
+/// A strong tag is of one body byte for byte, and a compressed one is another (RFC 9110, section 8.8.3).
+async fn weaken_tag(mut answer: Response) -> Response {
+    if answer.headers().contains_key(header::CONTENT_ENCODING) {
+        let tag = answer.headers().get(header::ETAG).and_then(|tag| tag.to_str().ok());
+        if let Some(weak) = tag.and_then(|tag| HeaderValue::from_str(&format!("W/{tag}")).ok()) {
+            answer.headers_mut().insert(header::ETAG, weak);
+        }
+    }
+    answer
 }
 
 /// Finishes a request whose client has hung up: what it did is logged like any other.

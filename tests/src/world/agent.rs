@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::ConnectInfo;
-use axum::http::{HeaderMap, Method, Request, StatusCode, header};
+use axum::http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use serde_json::Value;
 use tower::ServiceExt;
@@ -110,8 +110,27 @@ impl Agent {
         self.post(path, &all).await
     }
 
+    /// Sends a request without a body, and leaves the answer as it comes: it may be no text.
+    pub async fn send_raw(&self, method: Method, path: &str, headers: &[(&str, &str)]) -> Response<Body> {
+        self.ask(method, path, headers, Body::empty()).await
+    }
+
     /// Sends any request.
     pub async fn send(&mut self, method: Method, path: &str, headers: &[(&str, &str)], body: Body) -> Answer {
+        let response = self.ask(method, path, headers, body).await;
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await.expect("the body arrives").to_bytes();
+        let answer = Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body: String::from_utf8(bytes.to_vec()).expect("answers are text"),
+        };
+        self.keep_cookies(&answer);
+        self.collect_secrets(&answer);
+        answer
+    }
+
+    async fn ask(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Body) -> Response<Body> {
         let mut request = Request::builder().method(method).uri(path);
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -125,17 +144,7 @@ impl Agent {
         }
         let mut request = request.body(body).expect("the request can be built");
         request.extensions_mut().insert(ConnectInfo(self.peer));
-        let response = self.world.router().oneshot(request).await.expect("the router answers");
-        let (parts, body) = response.into_parts();
-        let bytes = body.collect().await.expect("the body arrives").to_bytes();
-        let answer = Answer {
-            status: parts.status,
-            headers: parts.headers,
-            body: String::from_utf8(bytes.to_vec()).expect("answers are text"),
-        };
-        self.keep_cookies(&answer);
-        self.collect_secrets(&answer);
-        answer
+        self.world.router().oneshot(request).await.expect("the router answers")
     }
 
     fn keep_cookies(&mut self, answer: &Answer) {
