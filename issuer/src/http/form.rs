@@ -114,3 +114,27 @@ fn sent_by_us(app: &App, headers: &HeaderMap) -> bool {
         _ => text("sec-fetch-site").is_none_or(|site| matches!(site, "same-origin" | "none")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use futures_util::{StreamExt, stream};
+
+    use super::*;
+
+    async fn dripping(patience: Duration) -> Option<Result<FormBody, FormError>> {
+        let drops = stream::repeat_with(|| Ok::<_, std::io::Error>("x")).then(|drop| async move {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            drop
+        });
+        let request = Request::post("/token").header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let request = request.body(Body::from_stream(drops)).unwrap();
+        tokio::time::timeout(patience, FormBody::read(request)).await.ok()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn body_that_drips_is_waited_for_15_seconds_and_no_longer() {
+        assert!(dripping(Duration::from_secs(14)).await.is_none());
+        assert!(matches!(dripping(Duration::from_secs(16)).await, Some(Err(FormError::Unreadable))));
+    }
+}

@@ -16,6 +16,14 @@ async fn client(
     versions: &[&'static SupportedProtocolVersion],
     protocols: &[&str],
 ) -> io::Result<TlsStream<TcpStream>> {
+    client_at(listening.address, versions, protocols).await
+}
+
+async fn client_at(
+    address: SocketAddr,
+    versions: &[&'static SupportedProtocolVersion],
+    protocols: &[&str],
+) -> io::Result<TlsStream<TcpStream>> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(fixture("ca.pem")).unwrap()).unwrap();
     let mut config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
@@ -25,7 +33,7 @@ async fn client(
         .with_no_client_auth();
     config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
     let name = ServerName::try_from("auth.example.com").unwrap();
-    TlsConnector::from(Arc::new(config)).connect(name, listening.connect().await).await
+    TlsConnector::from(Arc::new(config)).connect(name, TcpStream::connect(address).await?).await
 }
 
 async fn modern(listening: &Listening) -> TlsStream<TcpStream> {
@@ -84,11 +92,9 @@ fn client_hello(minor: u8) -> Vec<u8> {
     record
 }
 
-#[tokio::test]
-async fn older_versions_are_refused_by_the_running_server() {
-    let listening = encrypted().await;
+async fn refuses_older_versions(address: SocketAddr) {
     for minor in [0, 1, 2] {
-        let mut stream = listening.connect().await;
+        let mut stream = TcpStream::connect(address).await.unwrap();
         stream.write_all(&client_hello(minor)).await.unwrap();
         let mut said = Vec::new();
         tokio::time::timeout(PATIENCE, stream.read_to_end(&mut said)).await.unwrap().unwrap();
@@ -241,4 +247,68 @@ fn mistake_in_certificate_or_key_ends_the_start_with_code_2_before_anything_is_m
         assert!(said.contains(expected), "{expected}: {said}");
         assert!(!data.exists(), "{expected}: nothing was made");
     }
+}
+
+/// `passant serve` with TLS, in a process of its own.
+struct Serving {
+    child: std::process::Child,
+    address: SocketAddr,
+    log: PathBuf,
+}
+
+impl Serving {
+    fn start(directory: &Directory) -> Self {
+        use std::io::BufRead;
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let log = directory.0.join("log");
+        let mut child = std::process::Command::new(passant_tests::binary::passant())
+            .args(["--data-dir", directory.0.join("data").to_str().unwrap(), "serve", "--listen", &format!("127.0.0.1:{port}")])
+            .env("PASSANT_ISSUER", "https://auth.example.com")
+            .env("PASSANT_TLS__CERTIFICATE", directory.0.join("pem"))
+            .env("PASSANT_TLS__PRIVATE_KEY", directory.0.join("key"))
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::fs::File::create(&log).unwrap())
+            .spawn()
+            .unwrap();
+        let mut said = String::new();
+        let mut lines = io::BufReader::new(child.stdout.take().unwrap());
+        while !said.contains("Passant is ready") {
+            assert!(lines.read_line(&mut said).unwrap() > 0, "it ended early: {}", std::fs::read_to_string(&log).unwrap());
+        }
+        Self { child, address: SocketAddr::from(([127, 0, 0, 1], port)), log }
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn running_binary_speaks_nothing_older_than_tls_1_2_warns_of_an_open_key_and_ends_when_asked() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = Directory::new();
+    install(&directory, "other");
+    std::fs::set_permissions(directory.0.join("key"), std::fs::Permissions::from_mode(0o644)).unwrap();
+    drop(Serving::start(&directory));
+    let log = std::fs::read_to_string(directory.0.join("log")).unwrap();
+    for told in ["the certificate is not for the issuer's host", "everybody on this machine can read", "TLS ends here"] {
+        assert!(log.contains(told), "{told}: {log}");
+    }
+
+    install(&directory, "first");
+    std::fs::set_permissions(directory.0.join("key"), std::fs::Permissions::from_mode(0o600)).unwrap();
+    let mut serving = Serving::start(&directory);
+    let log = std::fs::read_to_string(&serving.log).unwrap();
+    assert!(!log.contains("not for the issuer's host") && !log.contains("everybody on this machine"), "{log}");
+    refuses_older_versions(serving.address).await;
+    for version in [&version::TLS12, &version::TLS13] {
+        let mut stream = client_at(serving.address, &[version], &["http/1.1"]).await.unwrap();
+        stream.write_all(HEALTH).await.unwrap();
+        assert!(answer(&mut stream).await.starts_with("http/1.1 200"));
+    }
+    let sent = std::process::Command::new("kill").args(["-TERM", &serving.child.id().to_string()]).status().unwrap();
+    assert!(sent.success() && serving.child.wait().unwrap().success());
 }

@@ -37,6 +37,9 @@ impl Route {
     }
 }
 
+/// A bad request: what is bad about it, its query, its headers and its body.
+type Bad<'a> = (&'a str, &'a str, Vec<(&'a str, &'a str)>, Body);
+
 /// The routes as they stand in the table.
 fn routes() -> Vec<Route> {
     let mut routes = Vec::new();
@@ -201,7 +204,7 @@ on_both_engines! {
                 assert_headers(&format!("good {what}"), Some(route), &answer);
 
                 let origin = ("origin", "https://evil.example.com");
-                let bad: [(&str, &str, Vec<(&str, &str)>, Body); 6] = [
+                let bad: [Bad<'_>; 6] = [
                     ("empty", "", vec![], Body::empty()),
                     ("strange", "?request=x&client_id=nobody&token=x", vec![origin, ("authorization", "Bearer x")], Body::empty()),
                     ("torn", "?a=%ff&a=b", vec![FORM, origin], Body::from("csrf=x&csrf=y&%ff")),

@@ -68,7 +68,7 @@ pub(super) async fn post(State(app): State<Arc<App>>, request: Request) -> Resul
 }
 
 async fn judge(app: &Arc<App>, params: &Params, now: UnixTime) -> Result<Judged, PageError> {
-    let unknown_client = || PageError::unknown_client();
+    let unknown_client = PageError::unknown_client;
     let id: ClientId = params.get("client_id").and_then(|id| id.parse().ok()).ok_or_else(unknown_client)?;
     let mut reader = app.db.reader().await?;
     let found = clients::find(&mut reader.conn(), &id, now).await?;
@@ -81,7 +81,7 @@ async fn judge(app: &Arc<App>, params: &Params, now: UnixTime) -> Result<Judged,
     let redirect_uri = params
         .get("redirect_uri")
         .filter(|presented| client.redirect_uri(presented).is_some())
-        .ok_or_else(|| PageError::unregistered_redirect_uri())?;
+        .ok_or_else(PageError::unregistered_redirect_uri)?;
     match AuthorizationRequest::parse(params, &client, redirect_uri).and_then(|request| with_hint(app, params, request)) {
         Ok(request) => Ok(Judged::Good(Box::new((client, request)))),
         Err(error) => {

@@ -77,7 +77,7 @@ pub(crate) async fn post(State(app): State<Arc<App>>, Submission { form, sender 
 }
 
 async fn living_link<'p>(app: &Arc<App>, params: &'p Params, now: UnixTime) -> Result<&'p str, PageError> {
-    let dead = || PageError::set_up_link_dead();
+    let dead = PageError::set_up_link_dead;
     let token = params.get("token").filter(|token| token.len() <= 64).ok_or_else(dead)?;
     let mut reader = app.db.reader().await?;
     let alive = set_up_tokens::alive(&mut reader.conn(), &TokenHash::of(token), now).await?;
