@@ -14,6 +14,7 @@ use crate::app::App;
 use crate::clock::UnixTime;
 use crate::config;
 use crate::domain::client::ClientOrigin;
+use crate::domain::client_address::TrustedProxies;
 use crate::http::serve::{Server, Tls};
 use crate::jobs::Jobs;
 use crate::secret::OpaqueToken;
@@ -70,11 +71,12 @@ pub(super) async fn run(settings: &Settings, arguments: &Arguments) -> Result<Op
 fn tell_who_ends_tls(config: &config::Config, encrypted: bool) {
     match (encrypted, config.issuer.is_https()) {
         (true, _) => tracing::info!("TLS ends here"),
-        (false, true) if config.listen.ip().is_loopback() => {
-            tracing::info!("plain http on this machine: TLS ends in a proxy in front, which passes Host on");
+        (false, true) if config.listen.ip().is_loopback() || config.http.trusted_proxies != TrustedProxies::default() => {
+            tracing::info!("plain http: TLS ends in a proxy in front, which passes Host on");
         }
         (false, true) => tracing::warn!(
-            "plain http on the network: TLS must end in a proxy in front, which passes Host on, and nobody else may reach this port"
+            "plain http on the network and no trusted proxy: TLS must end in front, where Host is passed on, and nobody else may reach \
+             this port"
         ),
         (false, false) => tracing::info!("plain http without TLS, for this machine alone"),
     }

@@ -79,21 +79,18 @@ async fn one_address_has_its_most_connections_and_trusted_proxies_have_no_such_m
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn when_all_places_are_taken_the_next_is_served_once_one_is_free() {
-    let listening = Listening::new(|config| config.limits.connections = 2).await;
-    let mut held = Vec::new();
-    for _ in 0..2 {
-        let mut stream = listening.connect().await;
-        stream.write_all(HEALTH).await.unwrap();
-        answer(&mut stream).await;
-        held.push(stream);
+async fn who_asks_for_something_gets_the_place_of_who_does_not() {
+    let listening = Listening::new(|config| config.limits.connections = 32).await;
+    let mut silent = Vec::new();
+    for number in 0..200 {
+        silent.push(listening.connect_from(&format!("127.0.0.{}", 2 + number % 4)).await);
+        if number % 10 == 0 {
+            let mut good = listening.connect().await;
+            good.write_all(HEALTH).await.unwrap();
+            assert!(answer(&mut good).await.starts_with("http/1.1 200"), "{number}");
+        }
     }
-    let mut waiting = listening.connect().await;
-    waiting.write_all(HEALTH).await.unwrap();
-    let mut byte = [0];
-    assert!(tokio::time::timeout(Duration::from_millis(200), waiting.read(&mut byte)).await.is_err(), "there is no place yet");
-    drop(held.pop());
-    assert!(answer(&mut waiting).await.starts_with("http/1.1 200"));
+    assert_eq!(rest(&mut silent[0]).await, "", "the first has left");
 }
 
 #[tokio::test]

@@ -124,6 +124,18 @@ impl Activity {
         Answering(self.clone())
     }
 
+    /// Notes that the connection can be spoken on from now: its first head has its time.
+    pub(super) fn opened(&self) {
+        let now = self.clock.monotonic();
+        *self.state() = State::new(now);
+    }
+
+    /// Since when the connection has asked for nothing, unless something is being answered.
+    pub(super) fn waiting_since(&self) -> Option<Duration> {
+        let state = self.state();
+        (state.requests == 0).then(|| state.head_since.unwrap_or(state.idle_since))
+    }
+
     /// Why the connection has to be closed, if it has.
     pub(super) fn overdue(&self, patience: Patience) -> Option<&'static str> {
         let now = self.clock.monotonic();

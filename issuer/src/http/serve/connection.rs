@@ -20,7 +20,8 @@ use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
-use super::activity::{Activity, Answer, Patience, Watched};
+use super::activity::{Answer, Patience, Watched};
+use super::places::Place;
 use crate::app::App;
 use crate::http::intake::{HEAD_BYTES, HEADERS};
 
@@ -30,14 +31,17 @@ const GLANCE: Duration = Duration::from_secs(1);
 const MARGIN: usize = 2;
 /// The requests of one HTTP/2 connection at a time.
 const STREAMS: u32 = 100;
-/// The streams that a client may have taken back before they were looked at (CVE-2023-44487), and those we had to.
-const RESETS: usize = 20;
+/// The streams that a client may have taken back before they were looked at (CVE-2023-44487).
+const TAKEN_BACK: usize = 20;
+/// The streams that we may have had to take back for a client's mistakes (CVE-2025-8671).
+const MISTAKES: usize = 100;
 
 /// What is needed to answer a connection.
 pub(super) struct Connection {
     pub(super) app: Arc<App>,
     pub(super) router: Router,
     pub(super) peer: SocketAddr,
+    pub(super) place: Place,
     pub(super) ending: watch::Receiver<bool>,
 }
 
@@ -45,7 +49,6 @@ impl Connection {
     /// Answers its requests until either side ends it.
     pub(super) async fn serve(mut self, stream: TcpStream, tls: Option<TlsAcceptor>) {
         let Some(acceptor) = tls else { return self.speak(stream).await };
-        let activity = Activity::new(Arc::clone(self.app.clock()));
         let patience = Patience::of(&self.app.config.limits);
         let handshake = acceptor.accept(stream);
         tokio::pin!(handshake);
@@ -56,9 +59,10 @@ impl Connection {
                     Ok(stream) => break stream,
                     Err(fault) => return tracing::debug!(%fault, "no TLS came about"),
                 },
-                _ = glance.tick() => if activity.overdue(patience).is_some() {
+                _ = glance.tick() => if self.place.activity().overdue(patience).is_some() {
                     return tracing::debug!("no TLS came about in time");
                 },
+                () = self.place.must_be_left() => return,
                 _ = self.ending.wait_for(|ending| *ending) => return,
             }
         };
@@ -66,7 +70,8 @@ impl Connection {
     }
 
     async fn speak(mut self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
-        let activity = Activity::new(Arc::clone(self.app.clock()));
+        let activity = self.place.activity().clone();
+        activity.opened();
         let patience = Patience::of(&self.app.config.limits);
         let (router, peer) = (self.router, self.peer);
         let service = {
@@ -109,6 +114,7 @@ impl Connection {
                         end = End::Due;
                     },
                 },
+                () = self.place.must_be_left() => return,
                 _ = self.ending.wait_for(|ending| *ending), if matches!(end, End::Open) => {
                     connection.as_mut().graceful_shutdown();
                     end = End::Asked;
@@ -132,8 +138,8 @@ fn builder() -> auto::Builder<TokioExecutor> {
     builder
         .http2()
         .max_concurrent_streams(STREAMS)
-        .max_pending_accept_reset_streams(RESETS)
-        .max_local_error_reset_streams(RESETS)
+        .max_pending_accept_reset_streams(TAKEN_BACK)
+        .max_local_error_reset_streams(MISTAKES)
         .max_header_list_size(u32::try_from(HEAD_BYTES * MARGIN).unwrap_or(u32::MAX));
     builder
 }

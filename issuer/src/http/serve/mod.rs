@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 pub use self::tls::{Tls, TlsError};
 
 use self::connection::Connection;
-use self::places::Places;
+use self::places::{Place, Places};
 use super::router;
 use crate::app::App;
 
@@ -83,7 +83,7 @@ impl Listener {
     /// Answers requests until it is told to end, and returns when those in flight are answered. Dropping the future cuts them off.
     pub async fn serve(self, mut ending: watch::Receiver<bool>) {
         let Self { socket, app, router, tls } = self;
-        let places = Places::new(&app.config);
+        let places = Places::new(&app.config, app.clock());
         let renewal = tls::renew(tls.clone(), Arc::clone(app.clock()));
         tokio::pin!(renewal);
         let mut connections = JoinSet::new();
@@ -91,29 +91,25 @@ impl Listener {
         loop {
             tokio::select! {
                 accepted = accept(&socket, &places) => if let Some((stream, peer, place)) = accepted {
-                    let tls = tls.as_ref().map(|tls| tls.acceptor());
-                    let connection = Connection { app: Arc::clone(&app), router: router.clone(), peer, ending: ended.clone() };
-                    connections.spawn(async move {
-                        connection.serve(stream, tls).await;
-                        drop(place);
-                    });
+                    let (app, router, ending) = (Arc::clone(&app), router.clone(), ended.clone());
+                    let connection = Connection { app, router, peer, place, ending };
+                    connections.spawn(connection.serve(stream, tls.as_ref().map(|tls| tls.acceptor())));
                 },
-                Some(_) = connections.join_next() => {}
                 () = &mut renewal => {}
                 _ = ending.wait_for(|ending| *ending) => break,
             }
+            while connections.try_join_next().is_some() {}
         }
         drop(socket);
         while connections.join_next().await.is_some() {}
     }
 }
 
-/// The next connection that there is a place for.
-async fn accept(socket: &TcpListener, places: &Places) -> Option<(tokio::net::TcpStream, SocketAddr, places::Place)> {
-    let place = places.any().await;
+/// The next connection, once there is a place for it. Others wait in the machine's own queue.
+async fn accept(socket: &TcpListener, places: &Places) -> Option<(TcpStream, SocketAddr, Place)> {
     match socket.accept().await {
         Ok((stream, peer)) => {
-            let place = places.at(peer.ip(), place)?;
+            let place = places.take(peer.ip()).await?;
             // Answers are small and whole: waiting to fill a packet would only delay them.
             drop(stream.set_nodelay(true));
             Some((stream, peer, place))

@@ -206,3 +206,50 @@ fn warn_of_open_key(path: &Path) {
         tracing::warn!(path = %path.display(), "everybody on this machine can read or change the private key of TLS: chmod o= it");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/tls");
+
+    fn fixture(name: &str) -> PathBuf {
+        Path::new(FIXTURES).join(name)
+    }
+
+    fn in_force(tls: &Tls) -> CertificateDer<'static> {
+        tls.current.0.read().unwrap().end_entity_cert().unwrap().clone().into_owned()
+    }
+
+    #[test]
+    fn broken_certificate_leaves_the_one_before_in_force_and_a_good_one_is_taken_over() {
+        let directory = std::env::temp_dir().join(format!("passant-tls-{}", crate::secret::random_id()));
+        fs::create_dir(&directory).unwrap();
+        let files = TlsFiles { certificate: directory.join("pem"), private_key: directory.join("key") };
+        let put = |certificate: &str, key: &str| {
+            fs::copy(fixture(certificate), &files.certificate).unwrap();
+            fs::copy(fixture(key), &files.private_key).unwrap();
+        };
+        let expected = |name: &str| CertificateDer::from_pem_file(fixture(name)).unwrap();
+        put("first.pem", "first.key");
+        let tls = Tls::load(&files, &"https://auth.example.com".parse().unwrap()).unwrap();
+        assert_eq!(in_force(&tls), expected("first.pem"));
+
+        for (certificate, key) in [("README.md", "first.key"), ("renewed.pem", "first.key"), ("first.pem", "encrypted.key")] {
+            put(certificate, key);
+            let before = tls.seen.lock().unwrap().clone();
+            tls.look();
+            assert_ne!(*tls.seen.lock().unwrap(), before, "{certificate} was looked at");
+            assert_eq!(in_force(&tls), expected("first.pem"), "{certificate} with {key}");
+        }
+        fs::remove_file(&files.certificate).unwrap();
+        tls.look();
+        assert_eq!(in_force(&tls), expected("first.pem"));
+        put("renewed.pem", "renewed.key");
+        tls.look();
+        assert_eq!(in_force(&tls), expected("renewed.pem"));
+        fs::remove_dir_all(&directory).unwrap();
+    }
+}
