@@ -87,15 +87,17 @@ impl Places {
 
     fn make_room(&self) {
         let guests = guests(&self.guests);
-        let waiting = guests.here.values().filter_map(|guest| Some((guest.activity.waiting_since()?, &guest.leave)));
+        let waiting =
+            guests.here.iter().filter_map(|(number, guest)| Some((guest.activity.waiting_since()?, *number, &guest.leave)));
         let mut waiting: Vec<_> = waiting.collect();
-        waiting.sort_by_key(|(since, _)| *since);
+        // Of those that came in one moment, the first.
+        waiting.sort_by_key(|(since, number, _)| (*since, *number));
         let leaving = guests.here.len().div_ceil(SHARE);
         tracing::debug!(
             leaving = leaving.min(waiting.len()),
             "all places are taken: closing the connections that wait the longest"
         );
-        waiting.into_iter().take(leaving).for_each(|(_, leave)| leave.notify_one());
+        waiting.into_iter().take(leaving).for_each(|(_, _, leave)| leave.notify_one());
     }
 }
 
