@@ -10,6 +10,7 @@
 
 pub mod binary;
 pub mod browser;
+pub mod clients;
 mod keeper;
 pub mod postgres;
 pub mod readme;

@@ -3,6 +3,7 @@
 //! The browser belongs to a keeper, so that it and its profile are gone after the test process, however that ends.
 
 mod accessibility;
+mod axe;
 mod cdp;
 mod navigation;
 mod page;
@@ -14,6 +15,7 @@ use std::sync::OnceLock;
 use serde_json::json;
 
 pub use self::accessibility::Problem;
+pub use self::axe::{Broken, Violation};
 pub use self::page::{ColorScheme, Key, Page};
 use crate::keeper::Keeper;
 
