@@ -3,28 +3,22 @@
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
-use std::process::Stdio;
-use std::time::Duration;
 
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
-use tokio::process::{Child, Command};
 
 use crate::authority::Authority;
 use crate::binary::{passant, run};
+use crate::keeper::Keeper;
 use crate::postgres::{self, Database};
 use crate::world::{Directory, Engine};
-
-/// How long the binary may take to be ready.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running binary that answers over TLS until it is dropped.
 pub struct Issuer {
     /// Its issuer, such as `https://localhost:49152`.
     pub url: String,
+    _keeper: Keeper,
     directory: Directory,
     _database: Option<Database>,
-    _child: Child,
 }
 
 /// A user who can sign in.
@@ -83,9 +77,9 @@ impl Prepared {
         Self { url, directory, database }
     }
 
-    /// The issuer's address once it runs.
-    pub fn url(&self) -> &str {
-        &self.url
+    /// The file with the certificate of the authority that vouches for it.
+    pub fn root(&self) -> PathBuf {
+        self.directory.0.join("root.pem")
     }
 
     /// Runs a command of the binary that must succeed, and returns its one document.
@@ -107,33 +101,14 @@ impl Prepared {
     /// Starts it.
     pub async fn serve(self) -> Issuer {
         let Self { url, directory, database } = self;
-        let log = std::fs::File::create(directory.0.join("log")).expect("the directory can be written");
-        let mut child = Command::new(passant())
-            .arg("--config")
-            .arg(directory.0.join("passant.toml"))
-            .arg("serve")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .kill_on_drop(true)
-            .spawn()
-            .expect("the binary starts");
-        let mut output = BufReader::new(child.stdout.take().expect("the output is piped"));
-        let mut said = String::new();
-        let ready = async {
-            while !said.contains("Passant is ready") {
-                if output.read_line(&mut said).await.unwrap_or(0) == 0 {
-                    return false;
-                }
-            }
-            true
-        };
-        let ready = tokio::time::timeout(PATIENCE, ready).await.unwrap_or(false);
-        let log = || std::fs::read_to_string(directory.0.join("log")).unwrap_or_default();
-        assert!(ready, "the issuer is not ready: {said}{}", log());
-        // Somebody must read on: a full pipe would hold the server up.
-        tokio::spawn(async move { output.read_to_end(&mut Vec::new()).await });
-        Issuer { url, directory, _database: database, _child: child }
+        let place = |name: &str| directory.0.join(name).display().to_string();
+        let (log, file) = (place("log"), place("passant.toml"));
+        let started = tokio::task::spawn_blocking(move || {
+            let program = passant().to_str().expect("a UTF-8 path");
+            Keeper::start(KEEP_ISSUER, &[&log, program, "--config", &file, "serve"], "Passant is ready").0
+        });
+        let keeper = started.await.unwrap_or_else(|failure| std::panic::resume_unwind(failure.into_panic()));
+        Issuer { url, _keeper: keeper, directory, _database: database }
     }
 }
 
@@ -148,3 +123,12 @@ impl Issuer {
         std::fs::read_to_string(self.directory.0.join("log")).unwrap_or_default()
     }
 }
+
+/// A server that ends before it is ready takes the keeper with it, after its last words.
+const KEEP_ISSUER: &str = r#"
+setsid sh -c '"$@" 2>"$0" </dev/null || { cat "$0"; kill -s KILL '$$'; }' "$@" &
+issuer=$!
+await_end_of_tests
+kill -s KILL -- "-$issuer"
+wait
+"#;
