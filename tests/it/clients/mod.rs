@@ -39,7 +39,7 @@ use passant_tests::world::Engine;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-/// What the metadata does not announce yet. A client whose step is listed here ends before it.
+/// The steps whose endpoints the metadata does not announce yet: a client ends before them, and they are not judged.
 const AWAITED: [&str; 2] = ["revoked", "logged_out"];
 
 const CLIENT_ID: &str = "shop-web";

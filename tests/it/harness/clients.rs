@@ -1,4 +1,6 @@
-//! A server that does not start and a program that fails say why.
+//! A server that does not start and a program that fails say why; and what is installed is pinned.
+
+use std::path::Path;
 
 use passant_tests::clients::Program;
 use passant_tests::issuer::Prepared;
@@ -21,5 +23,19 @@ async fn a_program_that_fails_is_quoted() {
     ] {
         let failure = program.run(&prepared.root(), &nobody).await.unwrap_err();
         assert!(failure.contains(words), "{failure}");
+    }
+}
+
+#[test]
+fn lock_files_pin_by_hash_and_name_no_registry() {
+    let read = |name: &str| {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients").join(name);
+        std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
+    };
+    let (node, python) = (read("node/package-lock.json"), read("python/requirements.txt"));
+    assert!(!node.contains("\"resolved\"") && !python.contains("://"));
+    assert_eq!(node.matches("\"node_modules/").count(), node.matches("\"integrity\": \"sha512-").count());
+    for package in python.split("\n").filter(|line| line.contains("==")) {
+        assert!(package.ends_with('\\') && python.contains(&format!("{package}\n    --hash=sha256:")), "{package}");
     }
 }
