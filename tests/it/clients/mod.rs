@@ -119,13 +119,13 @@ struct LoggedOut {
 impl<'t> Shop<'t> {
     /// Starts an issuer for a client.
     async fn open(engine: Engine, client: Registration<'t>) -> Self {
-        let Registration { authentication, secret, redirect_uri, .. } = client;
+        let Registration { authentication, secret, redirect_uri, post_logout_redirect_uri } = client;
         let hash = TokenHash::of(secret);
         let secret = if secret.is_empty() { String::new() } else { format!("secret_hash = {:?}\n", hash.as_str()) };
         let configuration = format!(
             "[scopes]\n\"orders:read\" = \"Read your orders\"\n[resources]\n{RESOURCE:?} = \"the orders service\"\n\
              [[clients]]\nid = {CLIENT_ID:?}\nname = \"The shop\"\nauthentication = {authentication:?}\n{secret}\
-             redirect_uris = [{redirect_uri:?}]\n\
+             redirect_uris = [{redirect_uri:?}]\npost_logout_redirect_uris = [{post_logout_redirect_uri:?}]\n\
              grant_types = [\"authorization_code\", \"refresh_token\"]\n\
              scopes = [\"openid\", \"profile\", \"email\", \"orders:read\"]\n\
              resources = [{RESOURCE:?}]\ndefault_resource = {RESOURCE:?}\n"
