@@ -1,17 +1,21 @@
 //! Floor 2: the only place that names axum and askama. The route table below is the table of contents.
 
+mod access_token;
 mod authorize;
 mod client_authentication;
+mod client_form;
 mod cookies;
 mod device;
 mod discovery;
 mod error;
 mod form;
 mod health;
+mod introspect;
 mod jwks;
 mod layers;
 pub mod pages;
 mod redirect;
+mod revoke;
 pub mod serve;
 mod signed_in;
 mod source;
@@ -35,6 +39,8 @@ pub fn router(app: &Arc<App>) -> Router {
         .route("/.well-known/oauth-authorization-server", get(discovery::get))
         .route("/jwks.json", get(jwks::get))
         .route("/token", post(token::post))
+        .route("/introspect", post(introspect::post))
+        .route("/revoke", post(revoke::post))
         .route("/userinfo", get(userinfo::get_or_post).post(userinfo::get_or_post));
     let pages = Router::new()
         .route("/", get(home::get))

@@ -8,8 +8,15 @@ use passant_tests::on_both_engines;
 
 use super::*;
 
-const JSON: [&str; 5] =
-    ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server", "/jwks.json", "/token", "/userinfo"];
+const JSON: [&str; 7] = [
+    "/.well-known/openid-configuration",
+    "/.well-known/oauth-authorization-server",
+    "/jwks.json",
+    "/token",
+    "/introspect",
+    "/revoke",
+    "/userinfo",
+];
 const PAGES: [&str; 8] = ["/", "/authorize", "/authorize/resume", "/login", "/consent", "/logout", "/set-up", "/demo"];
 const PLAIN: [&str; 4] = ["/assets/passant.css", "/assets/none", "/healthz", "/readyz"];
 
@@ -107,7 +114,7 @@ on_both_engines! {
         for path in ["/login", "/consent", "/set-up", "/logout", "/authorize"] {
             assert_page(&world.agent().send(Method::POST, path, &[FORM], huge()).await, 413);
         }
-        for path in ["/token", "/userinfo"] {
+        for path in ["/token", "/introspect", "/revoke", "/userinfo"] {
             assert_error(&world.agent().send(Method::POST, path, &[FORM], huge()).await, 413, "invalid_request");
         }
         let largest = Body::from(format!("client_id={}", "x".repeat((64 << 10) - 10)));
