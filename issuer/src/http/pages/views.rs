@@ -117,14 +117,11 @@ pub(crate) struct Consent<'a> {
 }
 
 impl Consent<'_> {
-    /// The sign-in page for the same authorization request, with the present session left aside.
+    /// The sign-in page for the same authorization request: whoever signs in there takes the present session's place.
     fn switch_href(&self) -> String {
         let page = String::from("/login?");
         let query_starts = page.len();
-        form_urlencoded::Serializer::for_suffix(page, query_starts)
-            .append_pair("request", self.request)
-            .append_pair("switch", "1")
-            .finish()
+        form_urlencoded::Serializer::for_suffix(page, query_starts).append_pair("request", self.request).finish()
     }
 }
 
@@ -573,6 +570,6 @@ mod tests {
         let client = ClientLine { name: "Orders", host: "shop.example.com" };
         let lasting = ConsentLasts::UntilSignOut;
         let asked = Consent { frame: &frame, csrf: "c", request: "a&b", client, asks: &[], lasting, signed_in_as: "ada" };
-        assert_eq!(asked.switch_href(), "/login?request=a%26b&switch=1");
+        assert_eq!(asked.switch_href(), "/login?request=a%26b");
     }
 }
