@@ -28,6 +28,7 @@ fn metadata(config: &Config) -> Value {
         "token_endpoint": at("/token"),
         "userinfo_endpoint": at("/userinfo"),
         "jwks_uri": at("/jwks.json"),
+        "end_session_endpoint": at("/end_session"),
         "scopes_supported": scopes,
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],

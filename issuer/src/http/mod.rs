@@ -28,7 +28,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::{get, post};
 
-use self::pages::{assets, consent, demo, home, login, logout, set_up};
+use self::pages::{assets, consent, demo, end_session, home, login, logout, set_up};
 use crate::app::App;
 
 /// Everything Passant answers. JSON endpoints may be called from other origins and answer OAuth errors; pages may not, and answer
@@ -49,6 +49,8 @@ pub fn router(app: &Arc<App>) -> Router {
         .route("/login", get(login::get).post(login::post))
         .route("/consent", get(consent::get).post(consent::post))
         .route("/logout", post(logout::post))
+        .route("/end_session", get(end_session::get).post(end_session::post).head(|| pages::no_head("GET, POST")))
+        .route("/end_session/confirm", post(end_session::confirm))
         .route("/set-up", get(set_up::get).post(set_up::post))
         .route("/demo", get(demo::get))
         .fallback(pages::not_found);
