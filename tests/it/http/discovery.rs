@@ -44,7 +44,7 @@ on_both_engines! {
             .filter(|(name, _)| name.ends_with("_endpoint") || name.ends_with("_uri"))
             .filter_map(|(_, value)| Value::as_str(value))
             .collect();
-        assert_eq!(named.len(), 6);
+        assert_eq!(named.len(), 7);
         for endpoint in named {
             let path = endpoint.strip_prefix(ISSUER).expect("it is ours");
             assert_ne!(world.agent().get(path).await.status, StatusCode::NOT_FOUND, "{path}");

@@ -181,7 +181,9 @@ on_both_engines! {
             assert_eq!(ask(&world, &judge, tokens.access()).await.json()["active"], true, "{level}");
             let claims = tokens.claims();
             let text = |name: &str| claims[name].as_str().unwrap();
-            let cut = async |target| drop(feed_head::cut_off(world.db(), vec![target], Event::done(Action::TokenRevoke), now).await.unwrap());
+            let cut = async |target| {
+                feed_head::cut_off(world.db(), vec![target], Event::done(Action::TokenRevoke), now).await.unwrap();
+            };
             let mut survives = false;
             match level {
                 "session" => {
@@ -192,7 +194,9 @@ on_both_engines! {
                     grants::revoke(world.db(), GrantId::new(text("gid")), now).await.unwrap().unwrap();
                     survives = true;
                 }
-                "consent" => drop(consents::withdraw(world.db(), user.clone(), ClientId::new(client.id()), now).await.unwrap()),
+                "consent" => {
+                    consents::withdraw(world.db(), user.clone(), ClientId::new(client.id()), now).await.unwrap();
+                }
                 "user cut off" => assert_eq!(execute(&world, &format!("UPDATE users SET cutoff = {} WHERE id = '{user}'", claims["born"].as_i64().unwrap() + 1)).await, 1),
                 "user disabled" => disable(&world, "users", user.as_str()).await,
                 "client disabled" => disable(&world, "clients", client.id()).await,
@@ -217,8 +221,8 @@ on_both_engines! {
                 assert_eq!(dead, !["token", "key"].contains(&level), "{level}");
             }
             match level {
-                "user cut off" => drop(execute(&world, &format!("UPDATE users SET cutoff = 0 WHERE id = '{user}'")).await),
-                "user disabled" => drop(execute(&world, &format!("UPDATE users SET disabled_at = NULL WHERE id = '{user}'")).await),
+                "user cut off" => assert_eq!(execute(&world, &format!("UPDATE users SET cutoff = 0 WHERE id = '{user}'")).await, 1),
+                "user disabled" => assert_eq!(execute(&world, &format!("UPDATE users SET disabled_at = NULL WHERE id = '{user}'")).await, 1),
                 _ => {}
             }
         }

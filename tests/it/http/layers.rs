@@ -17,7 +17,18 @@ const JSON: [&str; 7] = [
     "/revoke",
     "/userinfo",
 ];
-const PAGES: [&str; 8] = ["/", "/authorize", "/authorize/resume", "/login", "/consent", "/logout", "/set-up", "/demo"];
+const PAGES: [&str; 10] = [
+    "/",
+    "/authorize",
+    "/authorize/resume",
+    "/login",
+    "/consent",
+    "/logout",
+    "/end_session",
+    "/end_session/confirm",
+    "/set-up",
+    "/demo",
+];
 const PLAIN: [&str; 4] = ["/assets/passant.css", "/assets/none", "/healthz", "/readyz"];
 
 on_both_engines! {
@@ -111,7 +122,7 @@ on_both_engines! {
 
     async fn body_over_the_limit_is_413_in_each_groups_shape(world) {
         let huge = || Body::from("x".repeat((64 << 10) + 1));
-        for path in ["/login", "/consent", "/set-up", "/logout", "/authorize"] {
+        for path in ["/login", "/consent", "/set-up", "/logout", "/end_session", "/end_session/confirm", "/authorize"] {
             assert_page(&world.agent().send(Method::POST, path, &[FORM], huge()).await, 413);
         }
         for path in ["/token", "/introspect", "/revoke", "/userinfo"] {

@@ -3,6 +3,7 @@
 mod authorize;
 mod consent;
 mod discovery;
+mod end_session;
 mod health;
 mod home;
 mod introspect;
@@ -10,6 +11,7 @@ mod jwks;
 mod layers;
 mod login;
 mod logout;
+mod redirect_tricks;
 mod resume;
 mod revoke;
 mod set_up;

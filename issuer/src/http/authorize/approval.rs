@@ -66,6 +66,7 @@ pub(crate) async fn take(
     signed_in: Option<&SignedIn>,
     now: UnixTime,
 ) -> Result<Option<Response>, PageError> {
+    app.reached(Checkpoint::StepChosen).await;
     let consent_required = || RequestError::new("consent_required", "the user has to be asked");
     let error = match (step, signed_in) {
         (Step::Approve, Some(signed_in)) => match write(app, asked, signed_in, Basis::Remembered, now).await? {
