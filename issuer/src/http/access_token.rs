@@ -34,8 +34,8 @@ pub(super) enum NotLive {
 
 /// Judges a token.
 pub(super) async fn live(app: &App, token: &str, now: UnixTime) -> Result<Result<AccessToken, NotLive>, StoreError> {
-    let (claims, kid) = match read(app, token) {
-        Ok(read) => read,
+    let (claims, kid) = match ours(app, token) {
+        Ok(ours) => ours,
         Err(why) => return Ok(Err(why)),
     };
     if claims.expired(now) {
@@ -49,7 +49,8 @@ pub(super) async fn live(app: &App, token: &str, now: UnixTime) -> Result<Result
     })
 }
 
-fn read(app: &App, token: &str) -> Result<(AccessToken, KeyId), NotLive> {
+/// The claims of a token that we signed, dead or alive, and the key that did.
+pub(super) fn ours(app: &App, token: &str) -> Result<(AccessToken, KeyId), NotLive> {
     let (claims, kid) = app.keys.verify(token, ACCESS_TOKEN_TYP)?;
     let claims: AccessToken = serde_json::from_value(Value::Object(claims)).map_err(|_| NotLive::Claims)?;
     if claims.iss == app.config.issuer.as_str() { Ok((claims, kid)) } else { Err(NotLive::Issuer) }
