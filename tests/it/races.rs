@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 use passant::app::checkpoint::Checkpoint;
-use passant::domain::audit::{Action, Event};
+use passant::domain::audit::{Action, Entry, Event};
 use passant::domain::ids::{GrantId, UserId};
 use passant::domain::password::{Cost, Password, PasswordHash, Workspace};
 use passant::domain::user::Username;
-use passant::store::{feed_head, grants, users};
+use passant::store::audit::{self, Filter};
+use passant::store::{consents, feed_head, grants, users};
 use passant_tests::on_both_engines;
-use passant_tests::world::{Answer, Tokens, World};
+use passant_tests::world::{Answer, Callback, Tokens, World};
 use tokio::task::JoinSet;
 
 const ADA: (&str, &str) = ("ada", "an engine that weaves algebra");
@@ -49,6 +50,12 @@ async fn set_password(world: &World, user: &UserId, password: &str) {
 async fn revoke_grant(world: &World, tokens: &Tokens) {
     let gid = GrantId::new(tokens.claims()["gid"].as_str().unwrap());
     grants::revoke(world.db(), gid, world.app.now()).await.unwrap().expect("the grant lived");
+}
+
+/// The audit trail's revocations of tokens.
+async fn revocations(world: &World) -> Vec<Entry> {
+    let filter = Filter { action: Some(Action::TokenRevoke.as_str().to_owned()), most: 100, ..Filter::default() };
+    audit::list(&mut world.db().reader().await.unwrap().conn(), &filter).await.unwrap()
 }
 
 on_both_engines! {
@@ -126,6 +133,86 @@ on_both_engines! {
         task.await.unwrap();
         let callback = asking.1.await.unwrap();
         assert_eq!(client.redeem(&world.agent(), callback.code()).await.error(), "invalid_grant");
+    }
+
+    async fn a_silent_approval_judged_before_consent_was_withdrawn_gives_a_dead_code(world) {
+        let ada = world.user(ADA.0, ADA.1).await;
+        let client = world.client("third", |it| it.first_party = false).await;
+        let mut agent = world.agent();
+        agent.tokens(&client, ADA, &[]).await;
+        let mut hold = world.held.next(Checkpoint::ApprovalJudged);
+        let approving = client.clone();
+        let task = tokio::spawn(async move {
+            let answer = agent.authorize(&approving, &[("prompt", "none")]).await;
+            (agent, answer)
+        });
+        hold.arrived().await;
+        consents::withdraw(world.db(), ada, client.client.id.clone(), world.app.now()).await.unwrap();
+        hold.release();
+        let (mut agent, answer) = task.await.unwrap();
+        let callback = Callback::parse(answer.location(), client.redirect_uri());
+        assert_eq!(client.redeem(&agent, callback.code()).await.error(), "invalid_grant");
+        let answer = agent.authorize(&client, &[("prompt", "none")]).await;
+        assert_eq!(Callback::parse(answer.location(), client.redirect_uri()).get("error"), Some("consent_required"));
+    }
+
+    async fn consent_withdrawn_between_the_choice_of_a_page_and_the_approval_leads_to_the_question(world) {
+        let ada = world.user(ADA.0, ADA.1).await;
+        let client = world.client("third", |it| it.first_party = false).await;
+        for (change, error) in [(&[("prompt", "none")][..], Some("consent_required")), (&[], None)] {
+            let mut agent = world.agent();
+            agent.tokens(&client, ADA, &[("prompt", "consent")]).await;
+            let mut hold = world.held.next(Checkpoint::StepChosen);
+            let asking = client.clone();
+            let change = change.to_vec();
+            let task = tokio::spawn(async move {
+                let answer = agent.authorize(&asking, &change).await;
+                (agent, answer)
+            });
+            hold.arrived().await;
+            consents::withdraw(world.db(), ada.clone(), client.client.id.clone(), world.app.now()).await.unwrap();
+            hold.release();
+            let (mut agent, answer) = task.await.unwrap();
+            match error {
+                Some(error) => assert_eq!(Callback::parse(answer.location(), client.redirect_uri()).get("error"), Some(error)),
+                None => assert!(agent.follow(answer).await.body.contains("asks for access")),
+            }
+        }
+    }
+
+    async fn a_yes_that_was_overtaken_by_a_withdrawal_is_dead_and_not_remembered(world) {
+        let ada = world.user(ADA.0, ADA.1).await;
+        let client = world.client("third", |it| it.first_party = false).await;
+        let mut agent = world.agent();
+        agent.sign_in(ADA.0, ADA.1).await;
+        let answer = agent.authorize(&client, &[]).await;
+        let page = agent.follow(answer).await;
+        let mut hold = world.held.next(Checkpoint::ApprovalJudged);
+        let task = tokio::spawn(async move {
+            let answer = agent.submit(&page, "/consent", &[("answer", "allow")]).await;
+            (agent, answer)
+        });
+        hold.arrived().await;
+        consents::withdraw(world.db(), ada, client.client.id.clone(), world.app.now()).await.unwrap();
+        hold.release();
+        let (mut agent, answer) = task.await.unwrap();
+        let callback = Callback::parse(answer.location(), client.redirect_uri());
+        assert_eq!(client.redeem(&agent, callback.code()).await.error(), "invalid_grant");
+        let answer = agent.authorize(&client, &[("prompt", "none")]).await;
+        assert_eq!(Callback::parse(answer.location(), client.redirect_uri()).get("error"), Some("consent_required"));
+    }
+
+    async fn twenty_revocations_of_one_access_token_at_once_are_one_cut_off(world) {
+        world.user(ADA.0, ADA.1).await;
+        let client = Arc::new(world.client("shop-web", |_| {}).await);
+        let tokens = Arc::new(world.agent().tokens(&client, ADA, &[]).await);
+        let answers = at_once(20, || {
+            let (client, tokens, world) = (Arc::clone(&client), Arc::clone(&tokens), Arc::clone(&world));
+            async move { client.post(&world, "/revoke", &[("token", tokens.access())]).await }
+        })
+        .await;
+        assert!(answers.iter().all(|answer| answer.status == StatusCode::OK));
+        assert_eq!(revocations(&world).await.len(), 1);
     }
 
     async fn a_token_minted_from_a_grant_that_was_read_before_its_revocation_is_dead_on_arrival(world) {

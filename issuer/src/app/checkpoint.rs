@@ -8,6 +8,8 @@ use futures_util::future::BoxFuture;
 pub enum Checkpoint {
     /// The password was right; no session has been made.
     PasswordProved,
+    /// A request was found to need no page; no approval has been judged.
+    StepChosen,
     /// The approval was judged; no grant has been made.
     ApprovalJudged,
     /// The client proved who it is; no token has been made for it.

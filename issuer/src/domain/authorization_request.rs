@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::claims_request::ClaimsRequest;
 use super::client::{Client, GrantType};
+use super::consent::Consent;
 use super::ids::{ClientId, UserId};
 use super::params::{Params, printable};
 use super::pkce::CodeChallenge;
@@ -116,6 +117,30 @@ impl AuthorizationRequest {
             claims: ClaimsRequest::default(),
             hinted_user: None,
         })
+    }
+
+    /// What was asked for, and without that the client's default, which a token request may then name as well.
+    pub fn asked_resources(&self, client: &Client) -> Vec<Resource> {
+        match self.resources.as_slice() {
+            [] => client.default_resource.iter().cloned().collect(),
+            asked => asked.to_vec(),
+        }
+    }
+
+    /// What the user is asked to allow.
+    pub fn asked_consent(&self, client: &Client) -> Consent {
+        Consent {
+            scopes: self.scopes.clone(),
+            resources: self.asked_resources(client).into_iter().collect(),
+            claims: self.claims.userinfo.keys().chain(self.claims.id_token.keys()).cloned().collect(),
+        }
+    }
+
+    /// Whether the user need not be asked, by what they allowed before. Anybody can pose as a public client, so what was once
+    /// allowed to it says nothing of who asks now (RFC 6749, section 10.2).
+    pub fn consented(&self, client: &Client, remembered: &Consent) -> bool {
+        let known = client.first_party || (!client.is_public() && remembered.covers(&self.asked_consent(client)));
+        known && !self.prompt.consent
     }
 
     /// How fresh the sign-in must be.
@@ -232,14 +257,22 @@ pub enum Step {
     ConsentRequired,
 }
 
-/// The next step of a request that was made at `requested_at`, with the live session of the browser.
-pub fn next_step(
-    request: &AuthorizationRequest,
-    client: &Client,
-    session: Option<&Session>,
-    requested_at: UnixTime,
-    now: UnixTime,
-) -> Step {
+/// What the next step depends on beside the request and its client.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen<'a> {
+    /// The live session of the browser.
+    pub session: Option<&'a Session>,
+    /// What its user allowed the client before.
+    pub remembered: &'a Consent,
+    /// When the request was made.
+    pub requested_at: UnixTime,
+    /// Now.
+    pub now: UnixTime,
+}
+
+/// The next step of a request.
+pub fn next_step(request: &AuthorizationRequest, client: &Client, seen: Seen<'_>) -> Step {
+    let Seen { session, remembered, requested_at, now } = seen;
     let silent = request.prompt.none;
     let wanted = |session: &Session| request.hinted_user.as_ref().is_none_or(|user| *user == session.user_id);
     if session.is_some_and(|session| !wanted(session) && session.auth_time >= requested_at) {
@@ -248,7 +281,7 @@ pub fn next_step(
     }
     let fresh = session
         .is_some_and(|session| wanted(session) && session.authenticated_since(request.reauthentication(), requested_at, now));
-    match (fresh, !client.first_party || request.prompt.consent) {
+    match (fresh, request.consented(client, remembered)) {
         (false, _) => {
             if silent {
                 Step::LoginRequired
@@ -256,13 +289,13 @@ pub fn next_step(
                 Step::SignIn
             }
         }
-        (true, true) => {
+        (true, false) => {
             if silent {
                 Step::ConsentRequired
             } else {
                 Step::Consent
             }
         }
-        (true, false) => Step::Approve,
+        (true, true) => Step::Approve,
     }
 }

@@ -93,6 +93,12 @@ impl Client {
         self.redirect_uris.iter().find(|registered| registered.admits(presented))
     }
 
+    /// The registered URI that is the presented one, byte for byte and without any exception: where browsers may be sent after a
+    /// sign-out.
+    pub fn post_logout_redirect_uri(&self, presented: &str) -> Option<&RedirectUri> {
+        self.post_logout_redirect_uris.iter().find(|registered| registered.as_str() == presented)
+    }
+
     /// Whether it is registered for the grant type.
     pub fn may_use(&self, grant_type: GrantType) -> bool {
         self.grant_types.contains(&grant_type)

@@ -39,6 +39,9 @@ impl Consent {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::authorization_request::AuthorizationRequest;
+    use crate::domain::client::{Client, ClientAuthentication, ClientOrigin, GrantType, Registration};
+    use crate::domain::ids::ClientId;
 
     fn consent(scopes: &str, resources: &[&str], claims: &[&str]) -> Consent {
         Consent {
@@ -73,5 +76,64 @@ mod tests {
     fn a_further_answer_adds() {
         let both = consent("openid", &[], &["a"]).with(&consent("email", &[API], &[]));
         assert_eq!(both, consent("openid email", &[API], &["a"]));
+    }
+
+    fn client(authentication: ClientAuthentication, first_party: bool) -> Client {
+        Client::new(Registration {
+            id: ClientId::new("shop"),
+            origin: ClientOrigin::File,
+            name: "Shop".to_owned(),
+            authentication,
+            first_party,
+            pkce_required: true,
+            redirect_uris: vec!["https://shop.example/cb".parse().unwrap()],
+            grant_types: [GrantType::AuthorizationCode].into(),
+            scopes: "openid email".parse().unwrap(),
+            resources: vec![API.parse().unwrap()],
+            default_resource: Some(API.parse().unwrap()),
+            lifetimes: Default::default(),
+            token_claims: Default::default(),
+            post_logout_redirect_uris: vec![],
+            mapped_claims: Default::default(),
+        })
+        .unwrap()
+    }
+
+    /// A request for these scopes, as a row keeps it.
+    fn request(scopes: &str, prompt_consent: bool) -> AuthorizationRequest {
+        serde_json::from_value(serde_json::json!({
+            "client_id": "shop",
+            "redirect_uri": "https://shop.example/cb",
+            "scopes": scopes.split(' ').collect::<Vec<_>>(),
+            "resources": [],
+            "prompt": { "none": false, "login": false, "consent": prompt_consent },
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn nobody_is_spared_the_question_but_whom_the_registration_or_a_remembered_answer_spares() {
+        use ClientAuthentication::{None, SecretBasic};
+        for (what, authentication, first_party, remembered, scopes, prompt_consent, expected) in [
+            ("nothing remembered", SecretBasic, false, "", "openid", false, false),
+            ("remembered", SecretBasic, false, "openid", "openid", false, true),
+            ("remembered, and more is asked", SecretBasic, false, "openid", "openid email", false, false),
+            ("remembered, and prompt=consent", SecretBasic, false, "openid", "openid", true, false),
+            ("remembered of a public client", None, false, "openid", "openid", false, false),
+            ("first party", SecretBasic, true, "", "openid", false, true),
+            ("first party and public", None, true, "", "openid", false, true),
+            ("first party, and prompt=consent", SecretBasic, true, "openid", "openid", true, false),
+        ] {
+            let client = client(authentication, first_party);
+            let remembered = consent(remembered, &[API], &[]);
+            assert_eq!(request(scopes, prompt_consent).consented(&client, &remembered), expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn the_resource_that_is_meant_when_none_is_named_is_asked_for_as_well() {
+        let client = client(ClientAuthentication::SecretBasic, false);
+        let remembered = consent("openid", &[], &[]);
+        assert!(!request("openid", false).consented(&client, &remembered));
     }
 }

@@ -13,6 +13,7 @@ pub mod grant;
 pub mod ids;
 pub mod issuer_url;
 pub mod life;
+pub mod logout_request;
 pub mod mapped_claim;
 pub mod params;
 pub mod password;

@@ -25,6 +25,13 @@ pub struct RefreshToken {
     pub consumed: Option<Consumed>,
 }
 
+impl RefreshToken {
+    /// Whether it can be used for the first time now. What it hangs on is for [`super::cutoff::revoked`] to judge.
+    pub fn unused(&self, now: UnixTime) -> bool {
+        self.consumed.is_none() && now < self.expires_at
+    }
+}
+
 /// A used token's memory of its successor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Consumed {
@@ -75,7 +82,7 @@ pub fn decide(token: &RefreshToken, client: &ClientId, now: UnixTime) -> Decisio
         return Decision::WrongClient;
     }
     let Some(consumed) = &token.consumed else {
-        return if now < token.expires_at { Decision::FirstUse } else { Decision::Expired };
+        return if token.unused(now) { Decision::FirstUse } else { Decision::Expired };
     };
     match (&consumed.seed, &consumed.successor) {
         (Some(seed), Some(successor)) if !successor.used && now < consumed.retry_until => {

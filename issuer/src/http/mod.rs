@@ -1,7 +1,9 @@
 //! Floor 2: the only place that names axum and askama. The route table below is the table of contents.
 
+mod access_token;
 mod authorize;
 mod client_authentication;
+mod client_form;
 mod cookies;
 mod device;
 mod discovery;
@@ -9,10 +11,12 @@ mod error;
 mod form;
 mod health;
 mod intake;
+mod introspect;
 mod jwks;
 mod layers;
 pub mod pages;
 mod redirect;
+mod revoke;
 pub mod serve;
 mod signed_in;
 mod source;
@@ -26,7 +30,7 @@ use axum::Router;
 use axum::routing::{get, post};
 
 use self::layers::compressed;
-use self::pages::{assets, consent, demo, home, login, logout, set_up};
+use self::pages::{assets, consent, demo, end_session, home, login, logout, set_up};
 use crate::app::App;
 
 /// Everything Passant answers. JSON endpoints may be called from other origins and answer OAuth errors; pages may not, and answer
@@ -37,6 +41,8 @@ pub fn router(app: &Arc<App>) -> Router {
         .route("/.well-known/oauth-authorization-server", get(discovery::get).layer(compressed()))
         .route("/jwks.json", get(jwks::get).layer(compressed()))
         .route("/token", post(token::post))
+        .route("/introspect", post(introspect::post))
+        .route("/revoke", post(revoke::post))
         .route("/userinfo", get(userinfo::get_or_post).post(userinfo::get_or_post));
     let pages = Router::new()
         .route("/", get(home::get))
@@ -45,6 +51,8 @@ pub fn router(app: &Arc<App>) -> Router {
         .route("/login", get(login::get).post(login::post))
         .route("/consent", get(consent::get).post(consent::post))
         .route("/logout", post(logout::post))
+        .route("/end_session", get(end_session::get).post(end_session::post).head(|| pages::no_head("GET, POST")))
+        .route("/end_session/confirm", post(end_session::confirm))
         .route("/set-up", get(set_up::get).post(set_up::post))
         .route("/demo", get(demo::get))
         .fallback(pages::not_found);

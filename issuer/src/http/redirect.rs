@@ -11,6 +11,18 @@ pub(crate) fn to(path: &str) -> Response {
     see_other(path)
 }
 
+/// Sends the browser to where a client wants it after a sign-out, with its state and nothing else (OpenID Connect RP-Initiated
+/// Logout, section 3).
+pub(crate) fn after_logout(post_logout_redirect_uri: &str, state: Option<&str>) -> Response {
+    match state {
+        None => see_other(post_logout_redirect_uri),
+        Some(state) => {
+            let mut query = form_urlencoded::Serializer::new(String::new());
+            see_other(&joined(post_logout_redirect_uri, &query.append_pair("state", state).finish()))
+        }
+    }
+}
+
 /// Where a client's answer goes.
 pub(crate) struct ClientRedirect<'a> {
     /// One of the client's own, byte for byte.
@@ -38,9 +50,14 @@ impl ClientRedirect<'_> {
             query.append_pair("state", state);
         }
         query.append_pair("iss", app.config.issuer.as_str());
-        let joint = if self.redirect_uri.contains('?') { '&' } else { '?' };
-        see_other(&format!("{}{joint}{}", self.redirect_uri, query.finish()))
+        see_other(&joined(self.redirect_uri, &query.finish()))
     }
+}
+
+/// A query of its own is kept, and comes first.
+fn joined(uri: &str, query: &str) -> String {
+    let joint = if uri.contains('?') { '&' } else { '?' };
+    format!("{uri}{joint}{query}")
 }
 
 fn see_other(location: &str) -> Response {

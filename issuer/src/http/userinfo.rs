@@ -7,19 +7,16 @@ use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::Value;
 
+use super::access_token;
 use super::error::OAuthError;
 use super::form::FormBody;
 use crate::app::App;
-use crate::clock::UnixTime;
-use crate::domain::claims::{ACCESS_TOKEN_TYP, AccessToken, UserInfo};
-use crate::domain::cutoff::revoked;
-use crate::domain::ids::{KeyId, UserId};
+use crate::domain::claims::UserInfo;
+use crate::domain::ids::UserId;
 use crate::domain::params::Params;
 use crate::domain::scope::Scope;
-use crate::store::evidence::{self, Levels};
-use crate::store::{StoreError, users};
+use crate::store::users;
 
 /// Answers who the user of a token is.
 pub(super) async fn get_or_post(State(app): State<Arc<App>>, request: Request) -> Result<Response, OAuthError> {
@@ -30,7 +27,7 @@ pub(super) async fn get_or_post(State(app): State<Arc<App>>, request: Request) -
     };
     let now = app.now();
     let token = bearer(&headers, &form)?;
-    let token = live(&app, &token, now).await?;
+    let token = access_token::live(&app, &token, now).await?.map_err(OAuthError::invalid_token)?;
     if !token.scope.contains(&Scope::OPENID) {
         return Err(OAuthError::insufficient_scope());
     }
@@ -55,41 +52,4 @@ fn bearer(headers: &HeaderMap, form: &Params) -> Result<String, OAuthError> {
             .ok_or_else(OAuthError::credential_missing),
         _ => Err(OAuthError::invalid_request("the access token is given in more than one way")),
     }
-}
-
-/// Judges a token of ours: signature, type, time, and every level it hangs on.
-async fn live(app: &App, token: &str, now: UnixTime) -> Result<AccessToken, OAuthError> {
-    let (claims, kid) = app.keys.verify(token, ACCESS_TOKEN_TYP).map_err(OAuthError::invalid_token)?;
-    let claims: AccessToken =
-        serde_json::from_value(Value::Object(claims)).map_err(|_| OAuthError::invalid_token("its claims are not ours"))?;
-    if claims.iss != app.config.issuer.as_str() {
-        return Err(OAuthError::invalid_token("another issuer"));
-    }
-    if claims.expired(now) {
-        return Err(OAuthError::invalid_token("expired"));
-    }
-    match dead(app, &claims, kid, now).await? {
-        Some(level) => Err(OAuthError::invalid_token(format!("revoked at level {level:?}"))),
-        None => Ok(claims),
-    }
-}
-
-async fn dead(
-    app: &App,
-    claims: &AccessToken,
-    kid: KeyId,
-    now: UnixTime,
-) -> Result<Option<crate::domain::cutoff::Level>, StoreError> {
-    let levels = Levels {
-        // A client's own token has no grant and speaks of no user.
-        user: claims.gid.is_some().then(|| UserId::new(claims.sub.clone())),
-        client: Some(claims.client_id.clone()),
-        session: claims.sid.clone(),
-        grant: claims.gid.clone(),
-        token: Some(claims.jti.clone()),
-        key: Some(kid),
-    };
-    let mut reader = app.db.reader().await?;
-    let found = evidence::read(&mut reader.conn(), &levels, now).await?;
-    Ok(revoked(claims.born, &found.evidence))
 }

@@ -7,7 +7,7 @@ use super::{Conn, Db, StoreError, Tx, audit};
 use crate::clock::UnixTime;
 use crate::domain::audit::Event;
 use crate::domain::cutoff::{NamedCutoff, Target, chain, tick_floor};
-use crate::domain::ids::{FeedId, Tick};
+use crate::domain::ids::{FeedId, Tick, TokenId};
 use crate::secret::OpaqueToken;
 
 /// The head as it stands.
@@ -107,7 +107,7 @@ pub async fn raise(tx: &mut Tx<'_>, now: UnixTime, targets: &[Target]) -> Result
     Ok(tick)
 }
 
-/// Revokes these targets on their own account: those whose cut-off rests in the `cutoffs` table or the head alone (one token, the
+/// Revokes these targets on their own account: those whose cut-off rests in the `cutoffs` table or the head alone (tokens, the
 /// issuer). Users, clients, sessions, grants and keys have functions of their own, which also mark their rows.
 pub async fn cut_off(db: &Db, targets: Vec<Target>, event: Event, now: UnixTime) -> Result<Tick, StoreError> {
     db.write((targets, event, now), |tx, (targets, event, now)| {
@@ -115,6 +115,31 @@ pub async fn cut_off(db: &Db, targets: Vec<Target>, event: Event, now: UnixTime)
             let tick = raise(tx, *now, targets).await?;
             audit::append(tx, &event.clone().at(tick), *now).await?;
             Ok(tick)
+        }
+        .boxed()
+    })
+    .await
+}
+
+/// Revokes one access token, whose cut-off rests in the `cutoffs` table alone; `None` when it had been revoked before.
+pub async fn cut_off_token(db: &Db, token: TokenId, event: Event, now: UnixTime) -> Result<Option<Tick>, StoreError> {
+    db.write((Target::Token(token), event, now), |tx, (target, event, now)| {
+        async move {
+            // Locked before it looks: two revocations of one token find one cut-off.
+            let (salt,) = sql!(tx, one as (String,), "UPDATE feed_head SET tick = tick WHERE id = 1 RETURNING salt")?;
+            let (before,) = sql!(
+                tx,
+                one as (i64,),
+                "SELECT COUNT(*) FROM cutoffs WHERE level = $1 AND identifier = $2",
+                target.level(),
+                target.salted(&salt),
+            )?;
+            if before > 0 {
+                return Ok(None);
+            }
+            let tick = raise(tx, *now, std::slice::from_ref(target)).await?;
+            audit::append(tx, &event.clone().at(tick), *now).await?;
+            Ok(Some(tick))
         }
         .boxed()
     })

@@ -2,9 +2,11 @@
 
 use futures_util::FutureExt;
 
+use super::consents::{self, GivenConsent};
 use super::{Conn, Db, StoreError, Tx, audit, authorization_requests, feed_head};
 use crate::clock::UnixTime;
 use crate::domain::audit::{Action, Event, Outcome};
+use crate::domain::consent::Consent;
 use crate::domain::cutoff::Target;
 use crate::domain::grant::Grant;
 use crate::domain::ids::{ClientId, GrantId, SessionId, Tick, UserId};
@@ -29,6 +31,8 @@ pub struct Approval {
     pub code_expires_at: UnixTime,
     /// The kept request that this answers; none where no page was needed.
     pub answers: Option<TokenHash>,
+    /// What the user need not be asked about again; none where nobody was asked, or where it is asked every time.
+    pub remember: Option<Consent>,
     /// Now.
     pub now: UnixTime,
 }
@@ -113,6 +117,11 @@ pub async fn approve(db: &Db, approval: Approval) -> Result<bool, StoreError> {
                 approval.nonce.as_deref(),
                 approval.code_expires_at.millis(),
             )?;
+            if let Some(consent) = approval.remember.clone() {
+                let (user_id, client_id) = (grant.user_id.clone(), grant.client_id.clone());
+                let given = GivenConsent { user_id, client_id, consent, updated_at: approval.now };
+                consents::add(tx, &given, grant.born).await?;
+            }
             let event = event(Action::GrantApprove, Outcome::Done, grant).saying(grant.scopes.to_string());
             audit::append(tx, &event, approval.now).await?;
             Ok(true)

@@ -10,7 +10,7 @@ use crate::clock::UnixTime;
 use crate::domain::audit::{Action, Event, Outcome};
 use crate::domain::cutoff::{Level, revoked};
 use crate::domain::grant::{Asked, Excess, Grant};
-use crate::domain::ids::{ClientId, GrantId};
+use crate::domain::ids::{ClientId, GrantId, Tick};
 use crate::domain::refresh::{Consumed, Decision, RefreshToken, Successor, SuccessorSeed, decide, expiry};
 use crate::secret::TokenHash;
 
@@ -159,6 +159,37 @@ async fn judge_in(tx: &mut Tx<'_>, rotation: &Rotation) -> Result<Rotated, Store
             Ok(Rotated::Successor(grant))
         }
     }
+}
+
+/// What became of a refresh token that was to be revoked. Each of these commits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Revocation {
+    /// There is no such token.
+    Unknown,
+    /// It is another client's, and nothing changed.
+    AnotherClients,
+    /// Its grant had ended before.
+    EndedBefore,
+    /// Its grant ends at this tick, and all that descends from it.
+    Ended(Tick),
+}
+
+/// Revokes a refresh token of a client, used or not: it takes its grant along (RFC 7009, section 2.1).
+pub async fn revoke(db: &Db, token: TokenHash, client: ClientId, now: UnixTime) -> Result<Revocation, StoreError> {
+    db.write((token, client, now), |tx, (token, client, now)| {
+        async move {
+            let Some(found) = find(tx, token).await? else { return Ok(Revocation::Unknown) };
+            if found.client_id != *client {
+                return Ok(Revocation::AnotherClients);
+            }
+            let Some(tick) = grants::end(tx, &found.grant_id, *now).await? else { return Ok(Revocation::EndedBefore) };
+            let event = Event::done(Action::TokenRevoke).of_grant(&found.grant_id).at(tick).saying("a refresh token");
+            audit::append(tx, &event, *now).await?;
+            Ok(Revocation::Ended(tick))
+        }
+        .boxed()
+    })
+    .await
 }
 
 /// The token of this hash, with how its successor stands.

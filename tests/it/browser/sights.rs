@@ -36,7 +36,12 @@ async fn every_page_is_seen_narrow_and_wide_light_and_dark_normal_and_with_error
     let served = Served::new(Engine::Sqlite, |_| {}).await;
     let (world, at) = (&served.world, |path: &str| format!("{}{path}", served.issuer));
     world.user(ADA.0, ADA.1).await;
-    let client = world.client("shop-web", |it| it.first_party = false).await;
+    let client = world
+        .client("shop-web", |it| {
+            it.first_party = false;
+            it.post_logout_redirect_uris = vec!["https://shop-web.example.com/bye".parse().unwrap()];
+        })
+        .await;
     let page = Browser::shared().await.page().await;
 
     page.goto(&at(&authorize_path(&client, &[("scope", "openid profile email offline_access orders:read orders:write")]))).await;
@@ -55,7 +60,11 @@ async fn every_page_is_seen_narrow_and_wide_light_and_dark_normal_and_with_error
     look(&page, "error-not-found").await;
     page.goto(&at("/")).await;
     look(&page, "home").await;
-    page.click_and_wait("form[action='/logout'] button").await;
+    page.goto(&at("/end_session?client_id=shop-web&post_logout_redirect_uri=https%3A%2F%2Fshop-web.example.com%2Fbye")).await;
+    look(&page, "end-session").await;
+    page.goto(&at("/end_session")).await;
+    look(&page, "end-session-bare").await;
+    page.click_and_wait("main button").await;
     look(&page, "signed-out").await;
 
     let token = OpaqueToken::random("pst_");

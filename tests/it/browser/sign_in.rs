@@ -9,6 +9,7 @@ use super::sign_in;
 const ADA: (&str, &str) = ("ada", "an engine that weaves algebra");
 /// Nobody listens there: the browser's address shows what would have been sent.
 const CALLBACK: &str = "http://127.0.0.1:9/cb";
+const BYE: &str = "http://127.0.0.1:9/bye";
 
 async fn with_client(engine: Engine) -> (Served, Registered) {
     let served = Served::new(engine, |_| {}).await;
@@ -18,6 +19,7 @@ async fn with_client(engine: Engine) -> (Served, Registered) {
         .client("shop-web", |it| {
             it.first_party = false;
             it.redirect_uris = vec![CALLBACK.parse().unwrap()];
+            it.post_logout_redirect_uris = vec![BYE.parse().unwrap()];
         })
         .await;
     (served, client)
@@ -102,5 +104,25 @@ async fn saying_no_tells_the_client_and_signing_out_ends_the_session() {
     page.click_and_wait("form[action='/logout'] button").await;
     page.goto(&format!("{}/", served.issuer)).await;
     assert!(!page.text().await.contains("Ada Lovelace"));
+    served.world.search_for_leaks().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_application_signs_the_person_out_without_scripts_and_has_the_browser_back() {
+    let (served, _) = with_client(Engine::Sqlite).await;
+    let page = Browser::shared().await.page().await;
+    page.javascript(false).await;
+    let at = |path: &str| format!("{}{path}", served.issuer);
+    page.goto(&at("/login")).await;
+    sign_in(&page, ADA.0, ADA.1).await;
+    let wish = at("/end_session?client_id=shop-web&post_logout_redirect_uri=http%3A%2F%2F127.0.0.1%3A9%2Fbye&state=a+b");
+    page.goto(&wish).await;
+    page.click_and_wait("main a.button").await;
+    assert!(page.text().await.contains("You are signed in"), "staying is an answer too: {}", page.text().await);
+    page.goto(&wish).await;
+    page.click_and_wait("main button").await;
+    assert_eq!(page.url().await, format!("{BYE}?state=a+b"));
+    page.goto(&at("/")).await;
+    assert!(page.text().await.contains("You are not signed in"));
     served.world.search_for_leaks().await;
 }

@@ -1,6 +1,7 @@
 //! Discovery at both well-known paths.
 
 use axum::body::Body;
+use passant::domain::client::{ClientAuthentication, GrantType};
 use passant_tests::on_both_engines;
 use serde_json::{Value, json};
 
@@ -43,7 +44,7 @@ on_both_engines! {
             .filter(|(name, _)| name.ends_with("_endpoint") || name.ends_with("_uri"))
             .filter_map(|(_, value)| Value::as_str(value))
             .collect();
-        assert_eq!(named.len(), 4);
+        assert_eq!(named.len(), 7);
         for endpoint in named {
             let path = endpoint.strip_prefix(ISSUER).expect("it is ours");
             assert_ne!(world.agent().get(path).await.status, StatusCode::NOT_FOUND, "{path}");
@@ -57,6 +58,24 @@ on_both_engines! {
         for grant in metadata["grant_types_supported"].as_array().unwrap() {
             let answer = client.token(&world, &[("grant_type", grant.as_str().unwrap())]).await;
             assert!(answer.status == StatusCode::OK || answer.error() == "invalid_request", "{grant}: {}", answer.body);
+        }
+    }
+
+    async fn what_it_says_of_introspection_and_revocation_holds(world) {
+        let metadata = world.agent().get(PATHS[0]).await.json();
+        for (endpoint, public_too) in [("introspection", false), ("revocation", true)] {
+            let methods = &metadata[format!("{endpoint}_endpoint_auth_methods_supported")];
+            let path = metadata[format!("{endpoint}_endpoint")].as_str().unwrap().strip_prefix(ISSUER).unwrap().to_owned();
+            for method in ClientAuthentication::ALL {
+                let client = world.client(&format!("{endpoint}-{method}"), |it| {
+                    it.authentication = *method;
+                    it.grant_types = [GrantType::AuthorizationCode].into();
+                }).await;
+                let named = methods.as_array().unwrap().contains(&json!(method.as_str()));
+                assert_eq!(named, public_too || *method != ClientAuthentication::None, "{endpoint}: {method}");
+                let answer = client.post(&world, &path, &[("token", "unknown")]).await;
+                assert_eq!(answer.status == StatusCode::OK, named, "{endpoint}: {method}: {}", answer.body);
+            }
         }
     }
 

@@ -42,10 +42,10 @@ on_both_engines! {
 
     async fn body_over_the_limit_is_413_in_each_groups_shape(world) {
         let huge = || Body::from("x".repeat((64 << 10) + 1));
-        for path in ["/login", "/consent", "/set-up", "/logout", "/authorize"] {
+        for path in ["/login", "/consent", "/set-up", "/logout", "/end_session", "/end_session/confirm", "/authorize"] {
             assert_page(&world.agent().send(Method::POST, path, &[FORM], huge()).await, 413);
         }
-        for path in ["/token", "/userinfo"] {
+        for path in ["/token", "/introspect", "/revoke", "/userinfo"] {
             assert_error(&world.agent().send(Method::POST, path, &[FORM], huge()).await, 413, "invalid_request");
         }
         let largest = Body::from(format!("client_id={}", "x".repeat((64 << 10) - 10)));

@@ -3,13 +3,17 @@
 mod authorize;
 mod consent;
 mod discovery;
+mod end_session;
 mod health;
 mod home;
+mod introspect;
 mod jwks;
 mod layers;
 mod login;
 mod logout;
+mod redirect_tricks;
 mod resume;
+mod revoke;
 mod routes;
 mod set_up;
 mod token;

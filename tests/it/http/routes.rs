@@ -104,6 +104,22 @@ async fn good(world: &Arc<World>, client: &Registered, route: &Route, method: &M
             let home = agent.get("/").await;
             agent.submit(&home, "/logout", &[]).await
         }
+        ("POST", "/introspect" | "/revoke") => {
+            let tokens = agent.tokens(client, ADA, &[]).await;
+            let basic = basic(client.id(), client.secret.as_deref().unwrap());
+            let headers = [FORM, ("authorization", basic.as_str())];
+            world.agent().send(Method::POST, address, &headers, encoded(&[("token", tokens.access())]).into()).await
+        }
+        ("GET", "/end_session") => {
+            agent.sign_in(ADA.0, ADA.1).await;
+            agent.get(address).await
+        }
+        ("POST", "/end_session") => agent.send(Method::POST, address, &[FORM], Body::empty()).await,
+        ("POST", "/end_session/confirm") => {
+            agent.sign_in(ADA.0, ADA.1).await;
+            let page = agent.get("/end_session").await;
+            agent.submit(&page, address, &[]).await
+        }
         ("GET", "/set-up") => agent.get(&set_up::link(world).await).await,
         ("POST", "/set-up") => {
             let page = agent.get(&set_up::link(world).await).await;

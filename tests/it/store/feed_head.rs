@@ -50,6 +50,27 @@ on_both_databases! {
         the_chain_holds(&it).await;
     }
 
+    async fn a_token_is_cut_off_once(it) {
+        let revoke = async |token: &TokenId| {
+            feed_head::cut_off_token(&it.db, token.clone(), Event::done(Action::TokenRevoke), NOW).await.unwrap()
+        };
+        let (one, other) = (TokenId::random(), TokenId::random());
+        let tick = revoke(&one).await.expect("it lived");
+        assert_eq!(it.tick().await, tick);
+        assert_eq!(revoke(&one).await, None);
+        assert_eq!(it.tick().await, tick, "the second time raises nothing");
+        assert!(revoke(&other).await.unwrap() > tick);
+        assert_eq!(count(&it.db, "SELECT COUNT(*) FROM cutoffs").await, 2);
+        assert_eq!(count(&it.db, "SELECT COUNT(*) FROM audit WHERE action = 'token_revoke' AND tick IS NOT NULL").await, 2);
+        the_chain_holds(&it).await;
+    }
+
+    async fn one_of_two_requests_cuts_a_token_off(it) {
+        it.one_wins(async || TokenId::random(), |db, token, _| async move {
+            feed_head::cut_off_token(&db, token, Event::done(Action::TokenRevoke), NOW).await.unwrap().is_some()
+        }).await;
+    }
+
     async fn the_tick_grows_whatever_the_clock_does(it) {
         let tick = it.tick().await.get();
         let ahead = UnixTime::from_millis(tick + 1_000);

@@ -1,13 +1,14 @@
 //! Grants: written with their code or not at all, ended once.
 
 use passant::domain::audit::{Action, Event};
+use passant::domain::consent::Consent;
 use passant::domain::cutoff::Standing;
 use passant::domain::ids::{ClientId, GrantId, SessionId, Tick, UserId};
 use passant::store::evidence::{self, Levels};
 use passant::store::grants::{self, Approval};
 use passant::store::{authorization_requests, codes};
 
-use super::rows::{HOUR, approval, keep, new_approval};
+use super::rows::{HOUR, approval, client, keep, new_approval, session, user};
 use super::{NOW, Replicas, count, rows};
 
 fn answering(handle: passant::secret::TokenHash) -> Approval {
@@ -38,8 +39,22 @@ on_both_databases! {
     async fn an_approval_that_comes_too_late_writes_nothing(it) {
         let handle = keep(&it.db, None).await.handle_hash;
         assert!(authorization_requests::refuse(&it.db, handle.clone(), Event::done(Action::GrantDeny), NOW).await.unwrap());
-        assert!(!grants::approve(&it.db, answering(handle)).await.unwrap());
-        assert_eq!(count(&it.db, "SELECT (SELECT COUNT(*) FROM grants) + (SELECT COUNT(*) FROM codes)").await, 0);
+        let remember = Some(Consent { scopes: "openid".parse().unwrap(), ..Consent::default() });
+        assert!(!grants::approve(&it.db, Approval { remember, ..answering(handle) }).await.unwrap());
+        let written = "SELECT (SELECT COUNT(*) FROM grants) + (SELECT COUNT(*) FROM codes) + (SELECT COUNT(*) FROM consents)";
+        assert_eq!(count(&it.db, written).await, 0);
+    }
+
+    async fn an_approval_is_remembered_as_far_as_it_says(it) {
+        let (user, (client, _)) = (user(&it.db).await, client(&it.db).await);
+        let session = session(&it.db, &user.id).await.session;
+        let levels = Levels { user: Some(user.id.clone()), client: Some(client.client.id.clone()), ..Levels::default() };
+        for (remember, expected) in [(None, ""), (Some("openid"), "openid")] {
+            let approval = new_approval(&user.id, &client.client.id, &session.id, it.tick().await);
+            let remember = remember.map(|scopes| Consent { scopes: scopes.parse().unwrap(), ..Consent::default() });
+            assert!(grants::approve(&it.db, Approval { remember, ..approval }).await.unwrap());
+            assert_eq!(read!(it.db, conn => evidence::read(conn, &levels, NOW)).consent.scopes.to_string(), expected);
+        }
     }
 
     async fn a_revoked_grant_is_cut_off_once(it) {

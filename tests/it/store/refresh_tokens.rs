@@ -9,7 +9,7 @@ use passant::domain::ids::ClientId;
 use passant::domain::refresh::SuccessorSeed;
 use passant::secret::TokenHash;
 use passant::store::evidence::{self, Levels};
-use passant::store::refresh_tokens::{self, NewRefreshToken, Rotated, Rotation};
+use passant::store::refresh_tokens::{self, NewRefreshToken, Revocation, Rotated, Rotation};
 use passant::store::{Db, grants};
 
 use super::rows::{HOUR, approval, family, fresh_hash, new_refresh_token};
@@ -55,6 +55,23 @@ fn at(now: UnixTime, rotation: Rotation) -> Rotation {
 }
 
 on_both_databases! {
+    async fn a_revoked_token_takes_its_grant_along_once_and_for_its_own_client_alone(it) {
+        let (grant, token) = family(&it.db).await;
+        let leaf = used(&it.db, &grant, &token).await;
+        let revoke = async |token: &TokenHash, client: &ClientId| {
+            refresh_tokens::revoke(&it.db, token.clone(), client.clone(), NOW).await.unwrap()
+        };
+        assert_eq!(revoke(&leaf, &ClientId::new("other")).await, Revocation::AnotherClients);
+        assert_eq!(revoke(&fresh_hash(), &grant.client_id).await, Revocation::Unknown);
+        assert!(!grant_ended(&it, &grant).await);
+        let before = it.tick().await;
+        let Revocation::Ended(tick) = revoke(&token, &grant.client_id).await else { panic!("a used token revokes as well") };
+        assert!(grant_ended(&it, &grant).await && tick > before);
+        assert_eq!(revoke(&leaf, &grant.client_id).await, Revocation::EndedBefore);
+        assert_eq!(it.tick().await, tick);
+        assert_eq!(rotate(&it.db, rotation(&grant, &leaf)).await, Rotated::Dead(Level::Grant));
+    }
+
     async fn a_first_use_leaves_one_live_leaf_of_the_next_generation(it) {
         let (grant, token) = family(&it.db).await;
         let leaf = used(&it.db, &grant, &token).await;

@@ -119,6 +119,7 @@ pub(super) fn new_approval(user: &UserId, client: &ClientId, session: &SessionId
         nonce: Some("nonce".to_owned()),
         code_expires_at: NOW + Duration::from_secs(60),
         answers: None,
+        remember: None,
         now: NOW,
     }
 }

@@ -108,6 +108,11 @@ impl Registered {
 
     /// Sends a token request, authenticated as registered.
     pub async fn token(&self, world: &std::sync::Arc<World>, fields: &[(&str, &str)]) -> Answer {
+        self.post(world, "/token", fields).await
+    }
+
+    /// Sends a form to an endpoint that clients authenticate at, authenticated as registered.
+    pub async fn post(&self, world: &std::sync::Arc<World>, path: &str, fields: &[(&str, &str)]) -> Answer {
         let mut fields = fields.to_vec();
         let mut headers = vec![("content-type", "application/x-www-form-urlencoded")];
         let secret = self.secret.as_deref().unwrap_or_default();
@@ -120,6 +125,6 @@ impl Registered {
                 fields.push(("client_secret", secret));
             }
         }
-        world.agent().send(Method::POST, "/token", &headers, encode(&fields).into()).await
+        world.agent().send(Method::POST, path, &headers, encode(&fields).into()).await
     }
 }

@@ -12,10 +12,10 @@ use crate::domain::audit::{Action, Event, Source};
 use crate::domain::authorization_request::{AuthorizationRequest, RequestError, Step};
 use crate::domain::client::{Client, GrantType};
 use crate::domain::code;
+use crate::domain::consent::Consent;
 use crate::domain::cutoff::{Evidence, Standing, revoked};
 use crate::domain::grant::Grant;
 use crate::domain::ids::GrantId;
-use crate::domain::resource::Resource;
 use crate::http::pages::error::PageError;
 use crate::http::redirect::ClientRedirect;
 use crate::http::signed_in::SignedIn;
@@ -43,35 +43,57 @@ impl Asked<'_> {
     }
 }
 
-/// Takes a step that needs no page: the code, or a refusal.
+/// What the signed-in user has allowed the client so far. Good for choosing a page: an approval without one reads it again, with its
+/// tick.
+pub(crate) async fn remembered(
+    app: &App,
+    client: &Client,
+    signed_in: Option<&SignedIn>,
+    now: UnixTime,
+) -> Result<Consent, StoreError> {
+    let Some(signed_in) = signed_in else { return Ok(Consent::default()) };
+    let levels = Levels { user: Some(signed_in.user.id.clone()), client: Some(client.id.clone()), ..Levels::default() };
+    let mut reader = app.db.reader().await?;
+    Ok(evidence::read(&mut reader.conn(), &levels, now).await?.consent)
+}
+
+/// Takes a step that needs no page: the code, or a refusal. `None` when the user has to be asked after all: what was remembered when
+/// the step was chosen is withdrawn.
 pub(crate) async fn take(
     app: &Arc<App>,
     step: Step,
-    asked: Asked<'_>,
+    asked: &Asked<'_>,
     signed_in: Option<&SignedIn>,
     now: UnixTime,
-) -> Result<Response, PageError> {
+) -> Result<Option<Response>, PageError> {
+    app.reached(Checkpoint::StepChosen).await;
+    let consent_required = || RequestError::new("consent_required", "the user has to be asked");
     let error = match (step, signed_in) {
-        (Step::Approve, Some(signed_in)) => return approve(app, asked, signed_in, now).await,
+        (Step::Approve, Some(signed_in)) => match write(app, asked, signed_in, Basis::Remembered, now).await? {
+            Written::Code(code) => return Ok(Some(asked.back().with_code(app, code.expose()))),
+            Written::Gone => return Err(PageError::request_gone()),
+            Written::NotAllowed if !asked.request.prompt.none => return Ok(None),
+            Written::NotAllowed => consent_required(),
+        },
         (Step::LoginRequired, _) => {
             RequestError::new("login_required", "nobody is signed in, not recently enough, or somebody else")
         }
-        (Step::ConsentRequired, _) => RequestError::new("consent_required", "the user has to be asked"),
+        (Step::ConsentRequired, _) => consent_required(),
         (Step::SignIn | Step::Consent | Step::Approve, _) => return Err(PageError::request_gone()),
     };
-    Ok(asked.back().with_error(app, &error))
+    Ok(Some(asked.back().with_error(app, &error)))
 }
 
-/// Writes the user's approval and sends the browser back with the code.
+/// Writes the approval that the user has just given and sends the browser back with the code.
 pub(crate) async fn approve(
     app: &Arc<App>,
-    asked: Asked<'_>,
+    asked: &Asked<'_>,
     signed_in: &SignedIn,
     now: UnixTime,
 ) -> Result<Response, PageError> {
-    match write(app, &asked, signed_in, now).await? {
-        Some(code) => Ok(asked.back().with_code(app, code.expose())),
-        None => Err(PageError::request_gone()),
+    match write(app, asked, signed_in, Basis::Click, now).await? {
+        Written::Code(code) => Ok(asked.back().with_code(app, code.expose())),
+        Written::Gone | Written::NotAllowed => Err(PageError::request_gone()),
     }
 }
 
@@ -86,16 +108,26 @@ pub(crate) async fn deny(app: &Arc<App>, asked: Asked<'_>, signed_in: &SignedIn,
     Ok(asked.back().with_error(app, &RequestError::new("access_denied", "the user said no")))
 }
 
-/// What was asked for, and without that what the page named: the client's default. A token request may then name it as well.
-fn resources(client: &Client, request: &AuthorizationRequest) -> Vec<Resource> {
-    match request.resources.as_slice() {
-        [] => client.default_resource.iter().cloned().collect(),
-        asked => asked.to_vec(),
-    }
+/// What an approval rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Basis {
+    /// The user was asked, and said yes.
+    Click,
+    /// The user need not be asked, by the registration or by an earlier answer.
+    Remembered,
 }
 
-/// The code; `None` when session or client died meanwhile, or another click was faster.
-async fn write(app: &App, asked: &Asked<'_>, signed_in: &SignedIn, now: UnixTime) -> Result<Option<OpaqueToken>, StoreError> {
+/// What became of an approval.
+enum Written {
+    /// It is written, and this is its code.
+    Code(OpaqueToken),
+    /// Session or client died meanwhile, or another click was faster.
+    Gone,
+    /// What was remembered does not allow it, or not any more.
+    NotAllowed,
+}
+
+async fn write(app: &App, asked: &Asked<'_>, signed_in: &SignedIn, basis: Basis, now: UnixTime) -> Result<Written, StoreError> {
     let Asked { client, request, answers, source } = asked;
     let session = &signed_in.session;
     let levels = Levels {
@@ -111,7 +143,10 @@ async fn write(app: &App, asked: &Asked<'_>, signed_in: &SignedIn, now: UnixTime
     let of_session = Evidence { client: Standing::NotJudged, consent: Standing::NotJudged, ..found.evidence.clone() };
     let dead = revoked(session.born, &of_session).or(revoked(found.evidence.tick, &found.evidence));
     if dead.is_some() || found.session_expired {
-        return Ok(None);
+        return Ok(Written::Gone);
+    }
+    if basis == Basis::Remembered && !request.consented(client, &found.consent) {
+        return Ok(Written::NotAllowed);
     }
     app.reached(Checkpoint::ApprovalJudged).await;
     let code = OpaqueToken::random(code::PREFIX);
@@ -121,7 +156,7 @@ async fn write(app: &App, asked: &Asked<'_>, signed_in: &SignedIn, now: UnixTime
         client_id: client.id.clone(),
         session_id: session.id.clone(),
         scopes: request.scopes.clone(),
-        resources: resources(client, request),
+        resources: request.asked_resources(client),
         born: found.evidence.tick,
         auth_time: session.auth_time,
         amr: session.amr.clone(),
@@ -140,7 +175,12 @@ async fn write(app: &App, asked: &Asked<'_>, signed_in: &SignedIn, now: UnixTime
         nonce: request.nonce.clone(),
         code_expires_at: now + code::LIFE,
         answers: answers.clone(),
+        // A public client is asked about every time, so there is nothing to remember.
+        remember: (basis == Basis::Click && !client.is_public()).then(|| request.asked_consent(client)),
         now,
     };
-    Ok(grants::approve(&signed_in.db(app, source), approval).await?.then_some(code))
+    Ok(match grants::approve(&signed_in.db(app, source), approval).await? {
+        true => Written::Code(code),
+        false => Written::Gone,
+    })
 }

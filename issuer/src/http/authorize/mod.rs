@@ -16,7 +16,7 @@ use super::redirect::{self, ClientRedirect};
 use super::visit::Visit;
 use crate::app::App;
 use crate::clock::UnixTime;
-use crate::domain::authorization_request::{AuthorizationRequest, HANDLE_PREFIX, LIFE, RequestError, Step, next_step};
+use crate::domain::authorization_request::{AuthorizationRequest, HANDLE_PREFIX, LIFE, RequestError, Seen, Step, next_step};
 use crate::domain::claims::ID_TOKEN_TYP;
 use crate::domain::client::Client;
 use crate::domain::cutoff::revoked;
@@ -41,13 +41,19 @@ pub(super) async fn get(State(app): State<Arc<App>>, visit: Visit) -> Result<Res
         Judged::Back(answer) => return Ok(answer),
     };
     let signed_in = visit.signed_in(&app).await?;
-    let step = next_step(&request, &client, signed_in.as_ref().map(|found| &found.session), visit.now, visit.now);
-    if let Step::SignIn | Step::Consent = step {
-        let handle = keep(&app, request, Some(visit.browser.hash()), visit.now).await?;
-        return Ok(visit.browser.remember(resume::show(step, &handle)));
+    let remembered = approval::remembered(&app, &client, signed_in.as_ref(), visit.now).await?;
+    let session = signed_in.as_ref().map(|found| &found.session);
+    let seen = Seen { session, remembered: &remembered, requested_at: visit.now, now: visit.now };
+    let mut step = next_step(&request, &client, seen);
+    if !matches!(step, Step::SignIn | Step::Consent) {
+        let asked = approval::Asked { client: &client, request: &request, answers: None, source: visit.source };
+        if let Some(answer) = approval::take(&app, step, &asked, signed_in.as_ref(), visit.now).await? {
+            return Ok(answer);
+        }
+        step = Step::Consent;
     }
-    let asked = approval::Asked { client: &client, request: &request, answers: None, source: visit.source };
-    approval::take(&app, step, asked, signed_in.as_ref(), visit.now).await
+    let handle = keep(&app, request, Some(visit.browser.hash()), visit.now).await?;
+    Ok(visit.browser.remember(resume::show(step, &handle)))
 }
 
 /// By POST: it may come from another site and so without our cookies. The request is kept, and followed by GET.

@@ -10,7 +10,7 @@ use super::approval;
 use crate::app::App;
 use crate::clock::UnixTime;
 use crate::domain::audit::Source;
-use crate::domain::authorization_request::{Step, next_step};
+use crate::domain::authorization_request::{Seen, Step, next_step};
 use crate::domain::client::{Client, GrantType};
 use crate::domain::scope::Scope;
 use crate::http::cookies::Browser;
@@ -19,6 +19,7 @@ use crate::http::redirect;
 use crate::http::signed_in::SignedIn;
 use crate::http::visit::Visit;
 use crate::secret::OpaqueToken;
+use crate::store::StoreError;
 use crate::store::authorization_requests::{self, KeptRequest};
 use crate::store::clients;
 
@@ -34,9 +35,11 @@ pub(crate) struct Resumed {
 
 impl Resumed {
     /// What this request needs next, from this person.
-    pub(crate) fn step(&self, signed_in: Option<&SignedIn>, now: UnixTime) -> Step {
+    pub(crate) async fn step(&self, app: &App, signed_in: Option<&SignedIn>, now: UnixTime) -> Result<Step, StoreError> {
+        let remembered = &approval::remembered(app, &self.client, signed_in, now).await?;
         let session = signed_in.map(|found| &found.session);
-        next_step(&self.kept.request, &self.client, session, self.kept.created_at, now)
+        let seen = Seen { session, remembered, requested_at: self.kept.created_at, now };
+        Ok(next_step(&self.kept.request, &self.client, seen))
     }
 
     /// For the approval that answers it.
@@ -61,9 +64,11 @@ pub(super) fn show(step: Step, handle: &OpaqueToken) -> Response {
 pub(crate) async fn get(State(app): State<Arc<App>>, visit: Visit) -> Result<Response, PageError> {
     let resumed = find(&app, visit.query.get("request"), &visit.browser, visit.now).await?;
     let signed_in = visit.signed_in(&app).await?;
-    let answer = match resumed.step(signed_in.as_ref(), visit.now) {
+    let answer = match resumed.step(&app, signed_in.as_ref(), visit.now).await? {
         step @ (Step::SignIn | Step::Consent) => show(step, &resumed.handle),
-        step => approval::take(&app, step, resumed.asked(visit.source), signed_in.as_ref(), visit.now).await?,
+        step => approval::take(&app, step, &resumed.asked(visit.source), signed_in.as_ref(), visit.now)
+            .await?
+            .unwrap_or_else(|| show(Step::Consent, &resumed.handle)),
     };
     Ok(visit.browser.remember(answer))
 }

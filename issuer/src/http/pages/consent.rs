@@ -26,7 +26,7 @@ use crate::http::visit::{Submission, Visit};
 pub(crate) async fn get(State(app): State<Arc<App>>, visit: Visit) -> Result<Response, PageError> {
     let resumed = resume::find(&app, visit.query.get("request"), &visit.browser, visit.now).await?;
     let signed_in = visit.signed_in(&app).await?;
-    let answer = match (resumed.step(signed_in.as_ref(), visit.now), &signed_in) {
+    let answer = match (resumed.step(&app, signed_in.as_ref(), visit.now).await?, &signed_in) {
         (Step::Consent, Some(signed_in)) => show(&app, &resumed, signed_in, visit.now)?,
         _ => redirect::to(&resume::path(resumed.handle.expose())),
     };
@@ -38,11 +38,11 @@ pub(crate) async fn post(State(app): State<Arc<App>>, Submission { form, sender 
     let Some(signed_in) = sender.signed_in(&app).await? else { return Err(PageError::request_gone()) };
     let params = form.verify(&app, &signed_in.cookie).map_err(|why| PageError::forged(&why))?;
     let resumed = resume::find(&app, params.get("request"), &sender.browser, sender.now).await?;
-    if resumed.step(Some(&signed_in), sender.now) != Step::Consent {
+    if resumed.step(&app, Some(&signed_in), sender.now).await? != Step::Consent {
         return Ok(redirect::to(&resume::path(resumed.handle.expose())));
     }
     match params.get("answer") {
-        Some("allow") => approval::approve(&app, resumed.asked(sender.source), &signed_in, sender.now).await,
+        Some("allow") => approval::approve(&app, &resumed.asked(sender.source), &signed_in, sender.now).await,
         Some("deny") => approval::deny(&app, resumed.asked(sender.source), &signed_in, sender.now).await,
         _ => Err(PageError::unreadable(&"the answer must be allow or deny")),
     }
@@ -86,10 +86,7 @@ fn asks(app: &App, resumed: &Resumed) -> Vec<ConsentAsk> {
 /// Where the application's own scopes apply, by the resources' names.
 fn places(app: &App, resumed: &Resumed) -> String {
     let name = |resource: &Resource| app.config.resources.get(resource).cloned().unwrap_or_else(|| resource.as_str().to_owned());
-    let places: Vec<String> = match (resumed.kept.request.resources.as_slice(), &resumed.client.default_resource) {
-        ([], Some(default)) => vec![name(default)],
-        (asked, _) => asked.iter().map(name).collect(),
-    };
+    let places: Vec<String> = resumed.kept.request.asked_resources(&resumed.client).iter().map(name).collect();
     if places.is_empty() { String::new() } else { format!("at {}", places.join(" and ")) }
 }
 

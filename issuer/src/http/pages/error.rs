@@ -17,6 +17,7 @@ pub(crate) struct PageError(Kind);
 enum Kind {
     UnknownClient,
     UnregisteredRedirectUri,
+    UnregisteredPostLogoutRedirectUri,
     Unreadable(String),
     TooLong,
     RequestGone,
@@ -52,6 +53,11 @@ impl PageError {
     /// The redirect URI is not one of the client's.
     pub(crate) fn unregistered_redirect_uri() -> Self {
         Self(Kind::UnregisteredRedirectUri)
+    }
+
+    /// A logout request wants the browser somewhere that is not the client's.
+    pub(crate) fn unregistered_post_logout_redirect_uri() -> Self {
+        Self(Kind::UnregisteredPostLogoutRedirectUri)
     }
 
     /// The request cannot be read.
@@ -112,6 +118,15 @@ impl PageError {
                        we stopped.",
                 advice: NOTHING_SENT,
                 note: Some(("redirect_uri", "is missing or not registered for this client.".to_owned())),
+            },
+            Kind::UnregisteredPostLogoutRedirectUri => Words {
+                status: StatusCode::BAD_REQUEST,
+                title: "This link does not work",
+                lead: "The application that sent you here to sign out asked us to return you to an address that it has not \
+                       registered, so we stopped.",
+                advice: "You have done nothing wrong, and you were not signed out. You can do that on the front page; if it happens \
+                         once more, tell the application's makers:",
+                note: Some(("post_logout_redirect_uri", "is not registered for this client.".to_owned())),
             },
             Kind::Unreadable(why) => Words {
                 status: StatusCode::BAD_REQUEST,

@@ -3,6 +3,7 @@
 pub(crate) mod assets;
 pub(crate) mod consent;
 pub mod demo;
+pub(crate) mod end_session;
 pub(crate) mod error;
 pub(crate) mod home;
 pub(crate) mod login;

@@ -117,14 +117,11 @@ pub(crate) struct Consent<'a> {
 }
 
 impl Consent<'_> {
-    /// The sign-in page for the same authorization request, with the present session left aside.
+    /// The sign-in page for the same authorization request: whoever signs in there takes the present session's place.
     fn switch_href(&self) -> String {
         let page = String::from("/login?");
         let query_starts = page.len();
-        form_urlencoded::Serializer::for_suffix(page, query_starts)
-            .append_pair("request", self.request)
-            .append_pair("switch", "1")
-            .finish()
+        form_urlencoded::Serializer::for_suffix(page, query_starts).append_pair("request", self.request).finish()
     }
 }
 
@@ -344,7 +341,25 @@ pub(crate) struct HomeSignedOut<'a> {
     pub(crate) frame: &'a Frame,
 }
 
-/// What follows `POST /logout`.
+/// The question that a person answers with `POST /end_session/confirm`, or by staying.
+#[derive(Template)]
+#[template(path = "end_session.html")]
+pub(crate) struct EndSession<'a> {
+    /// The frame.
+    pub(crate) frame: &'a Frame,
+    /// The synchronizer token of the session.
+    pub(crate) csrf: &'a str,
+    /// The logout request, sealed.
+    pub(crate) request: &'a str,
+    /// The name of the application that asks, where it is known.
+    pub(crate) client: Option<&'a str>,
+    /// The host to which the browser returns.
+    pub(crate) returns_to: Option<&'a str>,
+    /// The user name of whoever is signed in.
+    pub(crate) signed_in_as: &'a str,
+}
+
+/// What follows `POST /logout`, and a logout request that leads nowhere else.
 #[derive(Template)]
 #[template(path = "signed_out.html")]
 pub(crate) struct SignedOut<'a> {
@@ -450,6 +465,10 @@ mod tests {
 
         let since = UnixTime::from_seconds(1_795_252_440);
         add("home_signed_in", false, HomeSignedIn { frame, csrf: text, name: text, username: text, since }.render());
+        for client in [None, Some(text)] {
+            let page = EndSession { frame, csrf: text, request: text, client, returns_to: client, signed_in_as: text };
+            add("end_session", false, page.render());
+        }
         add("home_signed_out", false, HomeSignedOut { frame }.render());
         add("signed_out", false, SignedOut { frame }.render());
         let demo = Demo { frame, issuer: text, client_id: text, scope: text, resource: text, orders_url: text };
@@ -573,6 +592,6 @@ mod tests {
         let client = ClientLine { name: "Orders", host: "shop.example.com" };
         let lasting = ConsentLasts::UntilSignOut;
         let asked = Consent { frame: &frame, csrf: "c", request: "a&b", client, asks: &[], lasting, signed_in_as: "ada" };
-        assert_eq!(asked.switch_href(), "/login?request=a%26b&switch=1");
+        assert_eq!(asked.switch_href(), "/login?request=a%26b");
     }
 }

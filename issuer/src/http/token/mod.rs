@@ -14,36 +14,18 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use super::client_authentication::{AuthenticatedClient, authenticate};
+use super::client_form::ClientForm;
 use super::error::OAuthError;
-use super::form::{FormBody, FormError};
-use super::source;
+use super::form::FormError;
 use crate::app::App;
-use crate::app::checkpoint::Checkpoint;
-use crate::clock::UnixTime;
-use crate::domain::audit::Actor;
 use crate::domain::client::GrantType;
-use crate::domain::params::{Params, printable};
+use crate::domain::params::printable;
 use crate::domain::scope::{ScopeSet, spaced};
-use crate::store::Db;
 
-/// A token request whose client has authenticated and may use the grant type.
-pub(super) struct TokenRequest {
-    /// The proof of the client.
-    pub(super) client: AuthenticatedClient,
-    /// The parameters.
-    pub(super) params: Params,
-    /// The database, on behalf of the client.
-    pub(super) db: Db,
-    /// When it arrived: taken before any evidence was read, and so the tokens' `iat`.
-    pub(super) now: UnixTime,
-}
+/// A token request whose client has authenticated, as the grant types read it.
+pub(super) type TokenRequest = ClientForm;
 
 impl TokenRequest {
-    fn required(&self, name: &'static str) -> Result<&str, OAuthError> {
-        self.params.get(name).ok_or_else(|| OAuthError::invalid_request(format!("{name} is missing")))
-    }
-
     /// The scopes asked for, if any.
     fn scope(&self) -> Result<Option<ScopeSet>, OAuthError> {
         let Some(text) = self.params.get("scope") else { return Ok(None) };
@@ -76,20 +58,9 @@ impl IntoResponse for TokenResponse {
 
 /// Answers a token request.
 pub(super) async fn post(State(app): State<Arc<App>>, request: Request) -> Result<TokenResponse, OAuthError> {
-    let headers = request.headers().clone();
-    let source = source::of(&headers, request.extensions());
-    if request.uri().query().is_some_and(|query| !query.is_empty()) {
-        return Err(OAuthError::invalid_request("parameters belong into the body, not into the address"));
-    }
-    let FormBody(params) = FormBody::read(request).await?;
     // Asked before anything is spent: a client that is told to try again must have something to try with.
     app.may_sign()?;
-    // Not before the body has come: a slow sender gains no time.
-    let now = app.now();
-    let client = authenticate(&app, &headers, &params, now).await?;
-    app.reached(Checkpoint::ClientProved).await;
-    let db = app.db.by(source.with(Actor::Client(client.client().id.clone())));
-    let request = TokenRequest { client, params, db, now };
+    let request = ClientForm::read(&app, request).await?;
     let grant_type = match request.required("grant_type")? {
         "authorization_code" => GrantType::AuthorizationCode,
         "refresh_token" => GrantType::RefreshToken,
