@@ -5,12 +5,15 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::claims_request::ClaimsRequest;
+use super::claims::ACR_PASSWORD;
+use super::claims_request::{ClaimsRequest, InvalidClaims};
 use super::client::{Client, GrantType};
+use super::consent::Consent;
 use super::ids::{ClientId, UserId};
 use super::params::{Params, printable};
 use super::pkce::CodeChallenge;
 use super::resource::Resource;
+use super::response_mode::ResponseMode;
 use super::scope::{Scope, ScopeSet};
 use super::session::{Reauthentication, Session};
 use crate::clock::UnixTime;
@@ -47,9 +50,12 @@ pub struct AuthorizationRequest {
     /// The claims asked for by name.
     #[serde(default)]
     pub claims: ClaimsRequest,
-    /// Whom `id_token_hint` names: nobody else's sign-in will do.
+    /// Whom `id_token_hint`, or a `sub` of `claims`, names: nobody else's sign-in will do.
     #[serde(default)]
     pub hinted_user: Option<UserId>,
+    /// How the answer travels.
+    #[serde(default)]
+    pub response_mode: ResponseMode,
 }
 
 /// What `prompt` asks.
@@ -82,7 +88,11 @@ impl RequestError {
 impl AuthorizationRequest {
     /// Judges all but `client_id` and `redirect_uri`, which the caller has found right.
     pub fn parse(params: &Params, client: &Client, redirect_uri: &str) -> Result<Self, RequestError> {
-        for (name, code) in [("request", "request_not_supported"), ("request_uri", "request_uri_not_supported")] {
+        for (name, code) in [
+            ("request", "request_not_supported"),
+            ("request_uri", "request_uri_not_supported"),
+            ("registration", "registration_not_supported"),
+        ] {
             if params.get(name).is_some() {
                 return Err(RequestError::new(code, format!("{name} is not supported; give the parameters themselves")));
             }
@@ -98,24 +108,44 @@ impl AuthorizationRequest {
         if !client.may_use(GrantType::AuthorizationCode) {
             return Err(RequestError::new("unauthorized_client", "this client may not use the authorization code flow"));
         }
-        match params.get("response_mode") {
-            None | Some("query") => {}
-            Some(_) => return Err(RequestError::new("invalid_request", "response_mode must be query")),
-        }
+        let response_mode = ResponseMode::asked(params, redirect_uri)?;
+        let scopes = scopes(params, client)?;
+        let (claims, hinted_user) = claims(params, client, &scopes)?;
         Ok(Self {
             client_id: client.id.clone(),
             redirect_uri: redirect_uri.to_owned(),
             state: bounded(params, "state", 4096)?,
             nonce: bounded(params, "nonce", 1024)?,
-            scopes: scopes(params, client)?,
+            scopes,
             resources: resources(params, client)?,
             code_challenge: code_challenge(params, client)?,
             prompt: Prompt::parse(params.get("prompt"))?,
             max_age: max_age(params.get("max_age"))?,
             login_hint: params.get("login_hint").filter(|hint| hint.len() <= 254).map(str::to_owned),
-            claims: ClaimsRequest::default(),
-            hinted_user: None,
+            claims,
+            hinted_user,
+            response_mode,
         })
+    }
+
+    /// Adds whom an `id_token_hint` names.
+    pub fn hinted(self, user: UserId) -> Result<Self, RequestError> {
+        match &self.hinted_user {
+            Some(other) if *other != user => {
+                Err(RequestError::new("invalid_request", "id_token_hint and claims name two users"))
+            }
+            _ => Ok(Self { hinted_user: Some(user), ..self }),
+        }
+    }
+
+    /// What the user would allow by saying yes: of the claims, those that the scopes do not open anyway.
+    pub fn asked_consent(&self, client: &Client) -> Consent {
+        let resources = match self.resources.as_slice() {
+            [] => client.default_resource.iter().cloned().collect(),
+            asked => asked.iter().cloned().collect(),
+        };
+        let claims = self.claims.beyond(&self.scopes).into_iter().map(|claim| claim.as_str().to_owned()).collect();
+        Consent { scopes: self.scopes.clone(), resources, claims }
     }
 
     /// How fresh the sign-in must be.
@@ -175,6 +205,19 @@ fn scopes(params: &Params, client: &Client) -> Result<ScopeSet, RequestError> {
         }
         None => Ok(asked),
     }
+}
+
+/// The claims asked for by name, and whom they name. Without `openid` nothing is said of anybody (OpenID Connect Core, section 5.5).
+fn claims(params: &Params, client: &Client, scopes: &ScopeSet) -> Result<(ClaimsRequest, Option<UserId>), RequestError> {
+    let Some(text) = params.get("claims").filter(|_| scopes.contains(&Scope::OPENID)) else { return Ok(Default::default()) };
+    let refuse = |why: InvalidClaims| RequestError::new("invalid_request", why.to_string());
+    let asked = ClaimsRequest::parse(text).map_err(refuse)?;
+    let user = asked.subject().map_err(refuse)?.map(UserId::new);
+    if !asked.admits_acr(ACR_PASSWORD) {
+        let description = "no sign-in here reaches the acr that claims calls essential";
+        return Err(RequestError::new("unmet_authentication_requirements", description));
+    }
+    Ok((asked.within(&client.scopes), user))
 }
 
 fn resources(params: &Params, client: &Client) -> Result<Vec<Resource>, RequestError> {

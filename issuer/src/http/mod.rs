@@ -1,6 +1,7 @@
 //! Floor 2: the only place that names axum and askama. The route table below is the table of contents.
 
 mod authorize;
+mod client_answer;
 mod client_authentication;
 mod cookies;
 mod device;

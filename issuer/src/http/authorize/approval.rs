@@ -16,8 +16,8 @@ use crate::domain::cutoff::{Evidence, Standing, revoked};
 use crate::domain::grant::Grant;
 use crate::domain::ids::GrantId;
 use crate::domain::resource::Resource;
+use crate::http::client_answer::ClientAnswer;
 use crate::http::pages::error::PageError;
-use crate::http::redirect::ClientRedirect;
 use crate::http::signed_in::SignedIn;
 use crate::secret::{OpaqueToken, TokenHash};
 use crate::store::StoreError;
@@ -38,8 +38,13 @@ pub(crate) struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    fn back(&self) -> ClientRedirect<'_> {
-        ClientRedirect { redirect_uri: &self.request.redirect_uri, state: self.request.state.as_deref() }
+    fn back(&self) -> ClientAnswer<'_> {
+        ClientAnswer {
+            client: self.client,
+            redirect_uri: &self.request.redirect_uri,
+            response_mode: self.request.response_mode,
+            state: self.request.state.as_deref(),
+        }
     }
 }
 
@@ -59,7 +64,7 @@ pub(crate) async fn take(
         (Step::ConsentRequired, _) => RequestError::new("consent_required", "the user has to be asked"),
         (Step::SignIn | Step::Consent | Step::Approve, _) => return Err(PageError::request_gone(app)),
     };
-    Ok(asked.back().with_error(app, &error))
+    asked.back().with_error(app, &error)
 }
 
 /// Writes the user's approval and sends the browser back with the code.
@@ -70,7 +75,7 @@ pub(crate) async fn approve(
     now: UnixTime,
 ) -> Result<Response, PageError> {
     match write(app, &asked, signed_in, now).await? {
-        Some(code) => Ok(asked.back().with_code(app, code.expose())),
+        Some(code) => asked.back().with_code(app, code.expose()),
         None => Err(PageError::request_gone(app)),
     }
 }
@@ -83,7 +88,7 @@ pub(crate) async fn deny(app: &Arc<App>, asked: Asked<'_>, signed_in: &SignedIn,
     {
         return Err(PageError::request_gone(app));
     }
-    Ok(asked.back().with_error(app, &RequestError::new("access_denied", "the user said no")))
+    asked.back().with_error(app, &RequestError::new("access_denied", "the user said no"))
 }
 
 /// What was asked for, and without that what the page named: the client's default. A token request may then name it as well.
