@@ -13,6 +13,8 @@ mod http;
 #[cfg(test)]
 mod keys;
 #[cfg(test)]
+mod oidc;
+#[cfg(test)]
 mod races;
 #[cfg(test)]
 mod readme;

@@ -131,9 +131,7 @@ impl AuthorizationRequest {
     /// Adds whom an `id_token_hint` names.
     pub fn hinted(self, user: UserId) -> Result<Self, RequestError> {
         match &self.hinted_user {
-            Some(other) if *other != user => {
-                Err(RequestError::new("invalid_request", "id_token_hint and claims name two users"))
-            }
+            Some(other) if *other != user => Err(RequestError::new("invalid_request", "id_token_hint and claims name two users")),
             _ => Ok(Self { hinted_user: Some(user), ..self }),
         }
     }
@@ -307,5 +305,57 @@ pub fn next_step(
             }
         }
         (true, false) => Step::Approve,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::client::{ClientAuthentication, ClientOrigin, Registration};
+    use crate::domain::life::ClientLifetimes;
+
+    fn client() -> Client {
+        Client::new(Registration {
+            id: ClientId::new("shop"),
+            origin: ClientOrigin::File,
+            name: "Shop".to_owned(),
+            authentication: ClientAuthentication::SecretBasic,
+            first_party: false,
+            pkce_required: false,
+            redirect_uris: vec!["https://shop.example/cb".parse().unwrap()],
+            grant_types: [GrantType::AuthorizationCode].into(),
+            scopes: "openid profile email".parse().unwrap(),
+            resources: ["https://api.example.com", "https://other.example.com"].map(|text| text.parse().unwrap()).into(),
+            default_resource: Some("https://api.example.com".parse().unwrap()),
+            lifetimes: ClientLifetimes::default(),
+            token_claims: Default::default(),
+            post_logout_redirect_uris: vec![],
+            mapped_claims: Default::default(),
+        })
+        .unwrap()
+    }
+
+    fn consent(more: &str) -> Consent {
+        let query = format!("response_type=code&{more}");
+        let params = Params::parse(query.as_bytes()).unwrap();
+        let client = client();
+        AuthorizationRequest::parse(&params, &client, "https://shop.example/cb").unwrap().asked_consent(&client)
+    }
+
+    #[test]
+    fn consent_is_asked_for_scopes_resources_and_the_claims_beyond_the_scopes() {
+        let claims =
+            "claims={\"userinfo\":{\"email\":null,\"nickname\":null,\"phone_number\":null},\"id_token\":{\"picture\":null}}";
+        for (more, resource, names) in [
+            ("scope=openid+email", "https://api.example.com", &[][..]),
+            ("scope=openid&resource=https://other.example.com", "https://other.example.com", &[]),
+            (&format!("scope=openid+email&{claims}"), "https://api.example.com", &["nickname", "picture"]),
+            (&format!("scope=openid+profile&{claims}"), "https://api.example.com", &["email"]),
+            (&format!("scope=profile&{claims}"), "https://api.example.com", &[]),
+        ] {
+            let asked = consent(more);
+            assert_eq!(asked.resources, [resource.parse().unwrap()].into(), "{more}");
+            assert!(asked.claims.iter().eq(names), "{more}: {:?}", asked.claims);
+        }
     }
 }

@@ -29,8 +29,7 @@ impl Scope {
     /// A refresh token that outlives the browser session (OpenID Connect Core, section 11).
     pub const OFFLINE_ACCESS: Self = Self(Cow::Borrowed("offline_access"));
     /// The scopes with a meaning of their own; every other one is an application's and is declared in the configuration.
-    pub const STANDARD: [Self; 6] =
-        [Self::OPENID, Self::PROFILE, Self::EMAIL, Self::ADDRESS, Self::PHONE, Self::OFFLINE_ACCESS];
+    pub const STANDARD: [Self; 6] = [Self::OPENID, Self::PROFILE, Self::EMAIL, Self::ADDRESS, Self::PHONE, Self::OFFLINE_ACCESS];
 
     fn check(text: &str) -> Result<(), InvalidScope> {
         let allowed = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';

@@ -93,7 +93,11 @@ mod tests {
             phone_number_verified: true,
             profile,
             roles: BTreeSet::from(["clerk".into(), "admin".into()]),
-            attributes: BTreeMap::from([("team".into(), json!({"id": 7})), ("none".into(), json!(null)), ("bare".into(), json!(""))]),
+            attributes: BTreeMap::from([
+                ("team".into(), json!({"id": 7})),
+                ("none".into(), json!(null)),
+                ("bare".into(), json!("")),
+            ]),
             administrator: false,
             created_at: UnixTime::from_seconds(1),
             updated_at: UnixTime::from_seconds(90),

@@ -25,12 +25,7 @@ pub(super) struct FormPost<'a> {
 }
 
 /// Shows the form.
-pub(crate) fn show(
-    app: &App,
-    client: &Client,
-    redirect_uri: &str,
-    answer: &[(&str, &str)],
-) -> Result<Response, askama::Error> {
+pub(crate) fn show(app: &App, client: &Client, redirect_uri: &str, answer: &[(&str, &str)]) -> Result<Response, askama::Error> {
     let registered = client.redirect_uri(redirect_uri);
     let host = registered.map(|uri| uri.host()).unwrap_or_default();
     let place = registered.and_then(|uri| uri.origin_for_csp(redirect_uri));
