@@ -148,6 +148,7 @@ on_both_engines! {
             let change = [("prompt", "none"), ("claims", &*wish(grace.as_str())), ("id_token_hint", hint)];
             assert_eq!(sent_back(&agent.authorize(&client, &change).await, &client), "invalid_request");
         }
+        world.advance(Duration::from_secs(1));
         let wish = format!(r#"{{"id_token": {{"sub": {{"value": "{}"}}}}}}"#, grace.as_str());
         let answer = agent.authorize(&client, &[("claims", &wish)]).await;
         let page = agent.follow(answer).await;

@@ -45,7 +45,7 @@ on_both_engines! {
     async fn c4_key_set_is_where_the_metadata_says(world) {
         let uri = metadata(&world).await["jwks_uri"].as_str().unwrap().to_owned();
         let keys = world.agent().get(uri.strip_prefix(ISSUER).unwrap()).await;
-        assert_eq!((keys.status, keys.header("content-type")), (StatusCode::OK, Some("application/json")));
+        assert_eq!((keys.status, keys.header("content-type")), (StatusCode::OK, Some("application/jwk-set+json")));
         assert!(!keys.json()["keys"].as_array().unwrap().is_empty());
     }
 
@@ -58,7 +58,8 @@ on_both_engines! {
         let tokens = agent.tokens(&client, ADA, &[("scope", &scopes)]).await;
         let mut granted: Vec<&str> = tokens.0["scope"].as_str().unwrap().split(' ').collect();
         let mut asked: Vec<&str> = scopes.split(' ').collect();
-        (granted.sort_unstable(), asked.sort_unstable());
+        granted.sort_unstable();
+        asked.sort_unstable();
         assert_eq!(granted, asked);
         for prompt in all(&metadata["prompt_values_supported"]) {
             agent.callback(&client, ADA, &[("prompt", prompt)]).await.code();
