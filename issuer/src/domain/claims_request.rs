@@ -40,7 +40,7 @@ pub struct ClaimRequest {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidClaims {
     /// Longer than [`ClaimsRequest::LONGEST`].
-    #[error("claims is longer than 4096 bytes")]
+    #[error("claims is longer than {} bytes", ClaimsRequest::LONGEST)]
     TooLong,
     /// No JSON, or of another shape.
     #[error("claims is not the JSON object that OpenID Connect Core describes")]
