@@ -5,6 +5,10 @@ mod browser;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod clients;
+#[cfg(test)]
+mod edges;
+#[cfg(test)]
 mod floors;
 #[cfg(test)]
 mod harness;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::process::Stdio;
 
-use passant_tests::browser::Browser;
+use passant_tests::browser::{Browser, ColorScheme, Page};
 use passant_tests::secrets::{SecretCollector, dump_sqlite};
 use passant_tests::world::Directory;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
@@ -78,6 +78,13 @@ async fn call(commands: &BTreeMap<String, String>, token: &str, port: u16) -> (b
     (output.status.success(), String::from_utf8(output.stdout).unwrap())
 }
 
+async fn breaks_no_rule(page: &Page) {
+    for scheme in [ColorScheme::Dark, ColorScheme::Light] {
+        page.color_scheme(scheme).await;
+        assert_eq!(page.axe().await, [], "{scheme:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_first_five_minutes_work_as_written() {
     let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md")).unwrap();
@@ -94,12 +101,14 @@ async fn the_first_five_minutes_work_as_written() {
 
     let page = Browser::shared().await.page().await;
     page.goto(after(&said, "Open")).await;
+    breaks_no_rule(&page).await;
     page.click_and_wait("#sign-in").await;
     page.fill("[name=username]", after(&said, "User name")).await;
     page.fill("[name=password]", after(&said, "Password")).await;
     page.click_and_wait("main button").await;
     page.click_and_wait("button[value=allow]").await;
     page.wait_for("#signed-in:not([hidden])").await;
+    breaks_no_rule(&page).await;
     let token: String = page.eval("document.getElementById('token').value").await;
     let secrets = SecretCollector::default();
     secrets.collect("demo password", after(&said, "Password"));

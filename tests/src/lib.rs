@@ -8,8 +8,11 @@
     reason = "test-only code: a harness that cannot go on must fail the test loudly"
 )]
 
+pub mod authority;
 pub mod binary;
 pub mod browser;
+pub mod clients;
+pub mod issuer;
 mod keeper;
 pub mod postgres;
 pub mod readme;

@@ -21,7 +21,9 @@ async fn look(page: &Page, name: &str) {
             page.color_scheme(scheme).await;
             page.screenshot(&folder.join(format!("{name}-{width}-{word}.png"))).await;
             let problems = page.accessibility_problems().await;
-            let shown: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            let violations = page.axe().await;
+            let shown: Vec<String> =
+                problems.iter().map(ToString::to_string).chain(violations.iter().map(ToString::to_string)).collect();
             assert!(shown.is_empty(), "{name} at {width} in {word}: {}", shown.join("; "));
         }
     }
@@ -68,6 +70,8 @@ async fn every_page_is_seen_narrow_and_wide_light_and_dark_normal_and_with_error
     look(&page, "error-not-found").await;
     page.goto(&at("/")).await;
     look(&page, "home").await;
+    page.click_and_wait("form[action='/logout'] button").await;
+    look(&page, "signed-out").await;
 
     let token = OpaqueToken::random("pst_");
     let born = {

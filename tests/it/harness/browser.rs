@@ -66,6 +66,8 @@ fn page(path: &str) -> String {
             <label for="f">Field</label><input id="f" aria-invalid="true" aria-describedby="e"><input type="hidden" name="h">
             <p class="error" hidden>Later.</p><select aria-label="Pick"><option>1</option></select>"#
         }
+        "/sound" => "<main><h1>Sound</h1><p>To be read.</p></main>",
+        "/broken" => r#"<main><h1>Broken</h1><p style="color:#bbb">Hard to read.</p><button></button></main>"#,
         _ => "<p>seen</p>",
     };
     format!("<!doctype html><html lang=en><meta charset=utf-8><title>{path}</title><body>{body}")
@@ -195,4 +197,18 @@ async fn unannounced_messages_are_reported() {
     let problems = open("/unannounced").await.0.accessibility_problems().await;
     let messages = [r#"<p class="error"></p>"#, r#"<p class="notice" id="n"></p>"#];
     assert_eq!(problems, messages.map(|message| Problem::Unannounced(message.to_owned())));
+}
+
+#[tokio::test]
+async fn a_sound_page_breaks_no_rule_of_axe() {
+    assert_eq!(open("/sound").await.0.axe().await, []);
+}
+
+#[tokio::test]
+async fn the_rules_of_axe_that_a_page_breaks_are_reported_with_their_elements() {
+    let violations = open("/broken").await.0.axe().await;
+    let broken: Vec<(&str, &str)> =
+        violations.iter().map(|violation| (&*violation.id, &*violation.nodes.first().unwrap().html)).collect();
+    let expected = [("button-name", "<button></button>"), ("color-contrast", r#"<p style="color:#bbb">Hard to read.</p>"#)];
+    assert_eq!(broken, expected);
 }

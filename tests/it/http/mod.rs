@@ -10,6 +10,7 @@ mod layers;
 mod login;
 mod logout;
 mod resume;
+mod routes;
 mod set_up;
 mod token;
 mod userinfo;

@@ -3,6 +3,7 @@
 //! The browser belongs to a keeper, so that it and its profile are gone after the test process, however that ends.
 
 mod accessibility;
+mod axe;
 mod cdp;
 mod navigation;
 mod page;
@@ -14,7 +15,9 @@ use std::sync::OnceLock;
 use serde_json::json;
 
 pub use self::accessibility::Problem;
+pub use self::axe::{Broken, Violation};
 pub use self::page::{ColorScheme, Key, Page};
+use crate::authority::Authority;
 use crate::keeper::Keeper;
 
 /// A running browser. Dropping it ends it and removes its profile.
@@ -47,6 +50,8 @@ impl Browser {
     fn launch() -> Self {
         let mut command = vec![program().to_str().expect("a UTF-8 path").to_owned()];
         command.extend(FLAGS.iter().map(|flag| (*flag).to_owned()));
+        // The key of our own test server alone: every other certificate is judged as ever.
+        command.push(format!("--ignore-certificate-errors-spki-list={}", Authority::of_this_process().public_key_hash));
         if std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0) {
             // Chromium's sandbox refuses to run as root.
             command.push("--no-sandbox".to_owned());

@@ -19,7 +19,7 @@ pub struct Page {
     pub(super) session: Session,
     browser: Session,
     context: String,
-    main_frame: String,
+    pub(super) main_frame: String,
 }
 
 /// What the user's system prefers.

@@ -62,7 +62,7 @@ pub(crate) async fn take(
             RequestError::new("login_required", "nobody is signed in, not recently enough, or somebody else")
         }
         (Step::ConsentRequired, _) => RequestError::new("consent_required", "the user has to be asked"),
-        (Step::SignIn | Step::Consent | Step::Approve, _) => return Err(PageError::request_gone(app)),
+        (Step::SignIn | Step::Consent | Step::Approve, _) => return Err(PageError::request_gone()),
     };
     asked.back().with_error(app, &error)
 }
@@ -76,7 +76,7 @@ pub(crate) async fn approve(
 ) -> Result<Response, PageError> {
     match write(app, &asked, signed_in, now).await? {
         Some(code) => asked.back().with_code(app, code.expose()),
-        None => Err(PageError::request_gone(app)),
+        None => Err(PageError::request_gone()),
     }
 }
 
@@ -86,7 +86,7 @@ pub(crate) async fn deny(app: &Arc<App>, asked: Asked<'_>, signed_in: &SignedIn,
     if let Some(handle) = &asked.answers
         && !authorization_requests::refuse(&signed_in.db(app, &asked.source), handle.clone(), event, now).await?
     {
-        return Err(PageError::request_gone(app));
+        return Err(PageError::request_gone());
     }
     asked.back().with_error(app, &RequestError::new("access_denied", "the user said no"))
 }
