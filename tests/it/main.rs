@@ -17,6 +17,8 @@ mod http;
 #[cfg(test)]
 mod keys;
 #[cfg(test)]
+mod oidc;
+#[cfg(test)]
 mod races;
 #[cfg(test)]
 mod readme;

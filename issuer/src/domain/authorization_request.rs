@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::claims_request::ClaimsRequest;
+use super::claims::ACR_PASSWORD;
+use super::claims_request::{ClaimsRequest, InvalidClaims};
 use super::client::{Client, GrantType};
 use super::consent::Consent;
 use super::ids::{ClientId, UserId};
 use super::params::{Params, printable};
 use super::pkce::CodeChallenge;
 use super::resource::Resource;
+use super::response_mode::ResponseMode;
 use super::scope::{Scope, ScopeSet};
 use super::session::{Reauthentication, Session};
 use crate::clock::UnixTime;
@@ -48,9 +50,12 @@ pub struct AuthorizationRequest {
     /// The claims asked for by name.
     #[serde(default)]
     pub claims: ClaimsRequest,
-    /// Whom `id_token_hint` names: nobody else's sign-in will do.
+    /// Whom `id_token_hint`, or a `sub` of `claims`, names: nobody else's sign-in will do.
     #[serde(default)]
     pub hinted_user: Option<UserId>,
+    /// How the answer travels.
+    #[serde(default)]
+    pub response_mode: ResponseMode,
 }
 
 /// What `prompt` asks.
@@ -83,7 +88,11 @@ impl RequestError {
 impl AuthorizationRequest {
     /// Judges all but `client_id` and `redirect_uri`, which the caller has found right.
     pub fn parse(params: &Params, client: &Client, redirect_uri: &str) -> Result<Self, RequestError> {
-        for (name, code) in [("request", "request_not_supported"), ("request_uri", "request_uri_not_supported")] {
+        for (name, code) in [
+            ("request", "request_not_supported"),
+            ("request_uri", "request_uri_not_supported"),
+            ("registration", "registration_not_supported"),
+        ] {
             if params.get(name).is_some() {
                 return Err(RequestError::new(code, format!("{name} is not supported; give the parameters themselves")));
             }
@@ -99,24 +108,32 @@ impl AuthorizationRequest {
         if !client.may_use(GrantType::AuthorizationCode) {
             return Err(RequestError::new("unauthorized_client", "this client may not use the authorization code flow"));
         }
-        match params.get("response_mode") {
-            None | Some("query") => {}
-            Some(_) => return Err(RequestError::new("invalid_request", "response_mode must be query")),
-        }
+        let response_mode = ResponseMode::asked(params, redirect_uri)?;
+        let scopes = scopes(params, client)?;
+        let (claims, hinted_user) = claims(params, client, &scopes)?;
         Ok(Self {
             client_id: client.id.clone(),
             redirect_uri: redirect_uri.to_owned(),
             state: bounded(params, "state", 4096)?,
             nonce: bounded(params, "nonce", 1024)?,
-            scopes: scopes(params, client)?,
+            scopes,
             resources: resources(params, client)?,
             code_challenge: code_challenge(params, client)?,
             prompt: Prompt::parse(params.get("prompt"))?,
             max_age: max_age(params.get("max_age"))?,
             login_hint: params.get("login_hint").filter(|hint| hint.len() <= 254).map(str::to_owned),
-            claims: ClaimsRequest::default(),
-            hinted_user: None,
+            claims,
+            hinted_user,
+            response_mode,
         })
+    }
+
+    /// Adds whom an `id_token_hint` names.
+    pub fn hinted(self, user: UserId) -> Result<Self, RequestError> {
+        match &self.hinted_user {
+            Some(other) if *other != user => Err(RequestError::new("invalid_request", "id_token_hint and claims name two users")),
+            _ => Ok(Self { hinted_user: Some(user), ..self }),
+        }
     }
 
     /// What was asked for, and without that the client's default, which a token request may then name as well.
@@ -127,13 +144,11 @@ impl AuthorizationRequest {
         }
     }
 
-    /// What the user is asked to allow.
+    /// What the user would allow by saying yes: of the claims, those that the scopes do not open anyway.
     pub fn asked_consent(&self, client: &Client) -> Consent {
-        Consent {
-            scopes: self.scopes.clone(),
-            resources: self.asked_resources(client).into_iter().collect(),
-            claims: self.claims.userinfo.keys().chain(self.claims.id_token.keys()).cloned().collect(),
-        }
+        let resources = self.asked_resources(client).into_iter().collect();
+        let claims = self.claims.beyond(&self.scopes).into_iter().map(|claim| claim.as_str().to_owned()).collect();
+        Consent { scopes: self.scopes.clone(), resources, claims }
     }
 
     /// Whether the user need not be asked, by what they allowed before. Anybody can pose as a public client, so what was once
@@ -200,6 +215,19 @@ fn scopes(params: &Params, client: &Client) -> Result<ScopeSet, RequestError> {
         }
         None => Ok(asked),
     }
+}
+
+/// The claims asked for by name, and whom they name. Without `openid` nothing is said of anybody (OpenID Connect Core, section 5.5).
+fn claims(params: &Params, client: &Client, scopes: &ScopeSet) -> Result<(ClaimsRequest, Option<UserId>), RequestError> {
+    let Some(text) = params.get("claims").filter(|_| scopes.contains(&Scope::OPENID)) else { return Ok(Default::default()) };
+    let refuse = |why: InvalidClaims| RequestError::new("invalid_request", why.to_string());
+    let asked = ClaimsRequest::parse(text).map_err(refuse)?;
+    let user = asked.subject().map_err(refuse)?.map(UserId::new);
+    if !asked.admits_acr(ACR_PASSWORD) {
+        let description = "no sign-in here reaches the acr that claims calls essential";
+        return Err(RequestError::new("unmet_authentication_requirements", description));
+    }
+    Ok((asked.within(&client.scopes), user))
 }
 
 fn resources(params: &Params, client: &Client) -> Result<Vec<Resource>, RequestError> {
@@ -297,5 +325,57 @@ pub fn next_step(request: &AuthorizationRequest, client: &Client, seen: Seen<'_>
             }
         }
         (true, true) => Step::Approve,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::client::{ClientAuthentication, ClientOrigin, Registration};
+    use crate::domain::life::ClientLifetimes;
+
+    fn client() -> Client {
+        Client::new(Registration {
+            id: ClientId::new("shop"),
+            origin: ClientOrigin::File,
+            name: "Shop".to_owned(),
+            authentication: ClientAuthentication::SecretBasic,
+            first_party: false,
+            pkce_required: false,
+            redirect_uris: vec!["https://shop.example/cb".parse().unwrap()],
+            grant_types: [GrantType::AuthorizationCode].into(),
+            scopes: "openid profile email".parse().unwrap(),
+            resources: ["https://api.example.com", "https://other.example.com"].map(|text| text.parse().unwrap()).into(),
+            default_resource: Some("https://api.example.com".parse().unwrap()),
+            lifetimes: ClientLifetimes::default(),
+            token_claims: Default::default(),
+            post_logout_redirect_uris: vec![],
+            mapped_claims: Default::default(),
+        })
+        .unwrap()
+    }
+
+    fn consent(more: &str) -> Consent {
+        let query = format!("response_type=code&{more}");
+        let params = Params::parse(query.as_bytes()).unwrap();
+        let client = client();
+        AuthorizationRequest::parse(&params, &client, "https://shop.example/cb").unwrap().asked_consent(&client)
+    }
+
+    #[test]
+    fn consent_is_asked_for_scopes_resources_and_the_claims_beyond_the_scopes() {
+        let claims =
+            "claims={\"userinfo\":{\"email\":null,\"nickname\":null,\"phone_number\":null},\"id_token\":{\"picture\":null}}";
+        for (more, resource, names) in [
+            ("scope=openid+email", "https://api.example.com", &[][..]),
+            ("scope=openid&resource=https://other.example.com", "https://other.example.com", &[]),
+            (&format!("scope=openid+email&{claims}"), "https://api.example.com", &["nickname", "picture"]),
+            (&format!("scope=openid+profile&{claims}"), "https://api.example.com", &["email"]),
+            (&format!("scope=profile&{claims}"), "https://api.example.com", &[]),
+        ] {
+            let asked = consent(more);
+            assert_eq!(asked.resources, [resource.parse().unwrap()].into(), "{more}");
+            assert!(asked.claims.iter().eq(names), "{more}: {:?}", asked.claims);
+        }
     }
 }

@@ -1,14 +1,14 @@
-//! The claims of the tokens Passant signs (RFC 9068, OpenID Connect Core section 2) and of /userinfo, as values.
+//! The claims of the tokens Passant signs (RFC 9068, OpenID Connect Core section 2), as values.
 
 use std::time::Duration;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::ids::{ClientId, GrantId, SessionId, Tick, TokenId, UserId};
-use super::scope::{Scope, ScopeSet, spaced};
-use super::user::User;
+use super::scope::{ScopeSet, spaced};
 use crate::clock::UnixTime;
 
 /// `typ` of an access token (RFC 9068, section 2.1).
@@ -77,6 +77,9 @@ pub struct AccessToken {
     /// By what means, where the client's registration asks for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub amr: Option<Vec<String>>,
+    /// What the client's registration maps; for the services behind it, and not read back here.
+    #[serde(flatten, skip_deserializing)]
+    pub mapped: Map<String, Value>,
 }
 
 impl AccessToken {
@@ -112,6 +115,9 @@ pub struct IdToken {
     pub nonce: Option<String>,
     /// Half the hash of the access token it came with.
     pub at_hash: String,
+    /// What was asked for by name, and what the client's registration maps.
+    #[serde(flatten)]
+    pub user: Map<String, Value>,
 }
 
 /// How long an ID token lives: long enough to be read once.
@@ -124,75 +130,9 @@ pub fn at_hash(access_token: &str) -> String {
     Base64UrlUnpadded::encode_string(half)
 }
 
-/// What /userinfo says of a user, by the scopes of the token (OpenID Connect Core, section 5.4).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct UserInfo {
-    /// The user.
-    pub sub: UserId,
-    /// `profile`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    /// `profile`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub preferred_username: Option<String>,
-    /// `email`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub email: Option<String>,
-    /// `email`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub email_verified: Option<bool>,
-}
-
-impl UserInfo {
-    /// The claims of the user that these scopes open.
-    pub fn of(user: User, scopes: &ScopeSet) -> Self {
-        let (profile, email) = (scopes.contains(&Scope::PROFILE), scopes.contains(&Scope::EMAIL));
-        Self {
-            sub: user.id,
-            name: user.name.filter(|_| profile),
-            preferred_username: profile.then_some(user.username),
-            email_verified: user.email.as_ref().filter(|_| email).map(|_| user.email_verified),
-            email: user.email.filter(|_| email),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::collections::{BTreeMap, BTreeSet};
-
     use super::*;
-    use crate::domain::profile::Profile;
-
-    fn ada() -> User {
-        User {
-            id: UserId::new("u"),
-            username: "ada".into(),
-            name: Some("Ada Lovelace".into()),
-            email: Some("ada@example.com".into()),
-            email_verified: false,
-            phone_number: None,
-            phone_number_verified: false,
-            profile: Profile::default(),
-            roles: BTreeSet::new(),
-            attributes: BTreeMap::new(),
-            administrator: false,
-            created_at: UnixTime::from_seconds(0),
-            updated_at: UnixTime::from_seconds(0),
-            disabled_at: None,
-        }
-    }
-
-    fn shown(scope: &str) -> String {
-        serde_json::to_string(&UserInfo::of(ada(), &scope.parse().unwrap())).unwrap()
-    }
-
-    #[test]
-    fn a_scope_opens_its_own_claims_and_no_others() {
-        assert_eq!(shown("openid"), r#"{"sub":"u"}"#);
-        assert_eq!(shown("openid profile"), r#"{"sub":"u","name":"Ada Lovelace","preferred_username":"ada"}"#);
-        assert_eq!(shown("openid email"), r#"{"sub":"u","email":"ada@example.com","email_verified":false}"#);
-    }
 
     #[test]
     fn at_hash_is_the_left_half_of_sha256() {

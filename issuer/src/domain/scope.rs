@@ -18,14 +18,18 @@ checked_text!(
 impl Scope {
     /// Asks for an ID token (OpenID Connect Core, section 3.1.2.1).
     pub const OPENID: Self = Self(Cow::Borrowed("openid"));
-    /// Name, picture and the like (OpenID Connect Core, section 5.4).
+    /// Names, picture and the like (OpenID Connect Core, section 5.4).
     pub const PROFILE: Self = Self(Cow::Borrowed("profile"));
     /// The e-mail address (OpenID Connect Core, section 5.4).
     pub const EMAIL: Self = Self(Cow::Borrowed("email"));
+    /// The postal address (OpenID Connect Core, section 5.4).
+    pub const ADDRESS: Self = Self(Cow::Borrowed("address"));
+    /// The phone number (OpenID Connect Core, section 5.4).
+    pub const PHONE: Self = Self(Cow::Borrowed("phone"));
     /// A refresh token that outlives the browser session (OpenID Connect Core, section 11).
     pub const OFFLINE_ACCESS: Self = Self(Cow::Borrowed("offline_access"));
     /// The scopes with a meaning of their own; every other one is an application's and is declared in the configuration.
-    pub const STANDARD: [Self; 4] = [Self::OPENID, Self::PROFILE, Self::EMAIL, Self::OFFLINE_ACCESS];
+    pub const STANDARD: [Self; 6] = [Self::OPENID, Self::PROFILE, Self::EMAIL, Self::ADDRESS, Self::PHONE, Self::OFFLINE_ACCESS];
 
     fn check(text: &str) -> Result<(), InvalidScope> {
         let allowed = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';

@@ -11,6 +11,10 @@ use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::config::Config;
+use crate::domain::claims::ACR_PASSWORD;
+use crate::domain::response_mode::ResponseMode;
+use crate::domain::scope::Scope;
+use crate::domain::standard_claim::StandardClaim;
 
 /// Answers the metadata.
 pub(super) async fn get(State(app): State<Arc<App>>) -> Response {
@@ -20,8 +24,10 @@ pub(super) async fn get(State(app): State<Arc<App>>) -> Response {
 
 fn metadata(config: &Config) -> Value {
     let at = |path: &str| config.issuer.join(path);
-    let mut scopes = vec!["openid".to_owned(), "profile".to_owned(), "email".to_owned(), "offline_access".to_owned()];
-    scopes.extend(config.scopes.keys().map(ToString::to_string));
+    let scopes: Vec<&str> = Scope::STANDARD.iter().chain(config.scopes.keys()).map(Scope::as_str).collect();
+    let of_tokens = ["sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid", "at_hash"];
+    let claims: Vec<&str> = of_tokens.into_iter().chain(StandardClaim::ALL.iter().map(|claim| claim.as_str())).collect();
+    let response_modes: Vec<&str> = ResponseMode::ALL.iter().map(|mode| mode.as_str()).collect();
     json!({
         "issuer": config.issuer.as_str(),
         "authorization_endpoint": at("/authorize"),
@@ -31,7 +37,7 @@ fn metadata(config: &Config) -> Value {
         "end_session_endpoint": at("/end_session"),
         "scopes_supported": scopes,
         "response_types_supported": ["code"],
-        "response_modes_supported": ["query"],
+        "response_modes_supported": response_modes,
         "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": ["RS256"],
@@ -41,13 +47,13 @@ fn metadata(config: &Config) -> Value {
         "revocation_endpoint": at("/revoke"),
         "revocation_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
         "code_challenge_methods_supported": ["S256"],
-        "claims_supported": [
-            "sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid", "at_hash",
-            "name", "preferred_username", "email", "email_verified",
-        ],
-        "acr_values_supported": ["1"],
+        "claims_supported": claims,
+        "claim_types_supported": ["normal"],
+        "acr_values_supported": [ACR_PASSWORD],
         "prompt_values_supported": ["none", "login", "consent", "select_account"],
-        "claims_parameter_supported": false,
+        "display_values_supported": ["page"],
+        "ui_locales_supported": ["en"],
+        "claims_parameter_supported": true,
         "request_parameter_supported": false,
         "request_uri_parameter_supported": false,
         "authorization_response_iss_parameter_supported": true,

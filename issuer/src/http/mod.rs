@@ -2,6 +2,7 @@
 
 mod access_token;
 mod authorize;
+mod client_answer;
 mod client_authentication;
 mod client_form;
 mod cookies;

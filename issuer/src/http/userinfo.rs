@@ -7,16 +7,19 @@ use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, header};
 use axum::response::{IntoResponse, Response};
+use serde_json::Value;
 
 use super::access_token;
 use super::error::OAuthError;
 use super::form::FormBody;
 use crate::app::App;
-use crate::domain::claims::UserInfo;
+use crate::clock::UnixTime;
+use crate::domain::claims::AccessToken;
 use crate::domain::ids::UserId;
 use crate::domain::params::Params;
 use crate::domain::scope::Scope;
-use crate::store::users;
+use crate::domain::user_claims;
+use crate::store::{clients, grants, users};
 
 /// Answers who the user of a token is.
 pub(super) async fn get_or_post(State(app): State<Arc<App>>, request: Request) -> Result<Response, OAuthError> {
@@ -31,10 +34,22 @@ pub(super) async fn get_or_post(State(app): State<Arc<App>>, request: Request) -
     if !token.scope.contains(&Scope::OPENID) {
         return Err(OAuthError::insufficient_scope());
     }
+    let said = said(&app, &token, now).await?;
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(said)).into_response())
+}
+
+/// What the token's scopes open, what its grant's request asked for by name, and what the client's registration maps.
+async fn said(app: &App, token: &AccessToken, now: UnixTime) -> Result<Value, OAuthError> {
+    let gone = |what: &str| OAuthError::invalid_token(format!("there is no such {what}"));
+    let gid = token.gid.as_ref().ok_or_else(|| gone("grant"))?;
     let mut reader = app.db.reader().await?;
-    let user = users::find(&mut reader.conn(), &UserId::new(token.sub)).await?;
-    let user = user.ok_or_else(|| OAuthError::invalid_token("there is no such user"))?;
-    Ok(([(header::CACHE_CONTROL, "no-store")], Json(UserInfo::of(user, &token.scope))).into_response())
+    let mut conn = reader.conn();
+    let user = users::find(&mut conn, &UserId::new(token.sub.clone())).await?.ok_or_else(|| gone("user"))?;
+    let client = clients::find(&mut conn, &token.client_id, now).await?.ok_or_else(|| gone("client"))?.client;
+    let grant = grants::find(&mut conn, gid).await?.ok_or_else(|| gone("grant"))?;
+    let mut said = user_claims::in_userinfo(&user, &client, &token.scope, &grant.claims);
+    said.insert("sub".to_owned(), token.sub.clone().into());
+    Ok(Value::Object(said))
 }
 
 /// The token of the header or of the form (RFC 6750, section 2), but never of both.

@@ -1,9 +1,12 @@
 //! What a person does, in headless Chromium.
 
+mod form_post;
 mod sights;
 mod sign_in;
 
 use passant_tests::browser::Page;
+
+const ADA: (&str, &str) = ("ada", "an engine that weaves algebra");
 
 /// Types into the sign-in page and sends it.
 async fn sign_in(page: &Page, name: &str, password: &str) {

@@ -9,9 +9,7 @@ use passant::store::set_up_tokens;
 use passant_tests::browser::{Browser, ColorScheme, Page};
 use passant_tests::world::{Engine, Served, authorize_path};
 
-use super::sign_in;
-
-const ADA: (&str, &str) = ("ada", "an engine that weaves algebra");
+use super::{ADA, sign_in};
 
 /// Looks at the page in every size and scheme.
 async fn look(page: &Page, name: &str) {
@@ -36,9 +34,13 @@ async fn every_page_is_seen_narrow_and_wide_light_and_dark_normal_and_with_error
     let served = Served::new(Engine::Sqlite, |_| {}).await;
     let (world, at) = (&served.world, |path: &str| format!("{}{path}", served.issuer));
     world.user(ADA.0, ADA.1).await;
+    let everything = r#"{
+        "roles": {"from": "roles"}, "department": {"from": "attributes.department", "carried_by": ["id_token"]}
+    }"#;
+    let mapped = serde_json::from_str(everything).unwrap();
     let client = world
         .client("shop-web", |it| {
-            it.first_party = false;
+            (it.first_party, it.mapped_claims) = (false, mapped);
             it.post_logout_redirect_uris = vec!["https://shop-web.example.com/bye".parse().unwrap()];
         })
         .await;
@@ -50,9 +52,22 @@ async fn every_page_is_seen_narrow_and_wide_light_and_dark_normal_and_with_error
     look(&page, "sign-in-error").await;
     sign_in(&page, ADA.0, ADA.1).await;
     look(&page, "consent").await;
+    let wish = r#"{"userinfo": {"birthdate": null, "phone_number": null, "phone_number_verified": null}}"#;
+    for (name, scope) in [
+        ("consent-with-every-line", "openid profile email address phone offline_access orders:read orders:write"),
+        ("consent-by-name", "openid"),
+    ] {
+        page.goto(&at(&authorize_path(&client, &[("scope", scope), ("claims", wish)]))).await;
+        look(&page, name).await;
+    }
     page.eval::<bool>("document.querySelector('[name=csrf]').value = 'forged', true").await;
     page.click_and_wait("button[value=allow]").await;
     look(&page, "consent-error").await;
+
+    page.javascript(false).await;
+    page.goto(&at(&authorize_path(&client, &[("response_mode", "form_post"), ("prompt", "none")]))).await;
+    look(&page, "form-post-without-scripts").await;
+    page.javascript(true).await;
 
     page.goto(&at(&authorize_path(&client, &[("redirect_uri", "https://evil.example.com/cb")]))).await;
     look(&page, "error-redirect-uri").await;

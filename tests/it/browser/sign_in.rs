@@ -4,9 +4,8 @@ use passant_tests::browser::{Browser, Key, Page};
 use passant_tests::world::{Callback, Engine, Registered, Served, Tokens, authorize_path};
 use passant_verifier::{ManualClock, Verifier};
 
-use super::sign_in;
+use super::{ADA, sign_in};
 
-const ADA: (&str, &str) = ("ada", "an engine that weaves algebra");
 /// Nobody listens there: the browser's address shows what would have been sent.
 const CALLBACK: &str = "http://127.0.0.1:9/cb";
 const BYE: &str = "http://127.0.0.1:9/bye";

@@ -35,7 +35,7 @@ on_both_engines! {
         let client = third_party(&world).await;
         let (_, page) = asked(&world, &client, &[("scope", "openid profile email orders:read")]).await;
         for part in [
-            "Photo", "third.example.com", "Know who you are", "See your name", "See your e-mail address", "Read your orders",
+            "Photo", "third.example.com", "Know who you are", "See your profile", "See your e-mail address", "Read your orders",
             "the orders service", "<bdi>ada</bdi>",
         ] {
             assert!(page.body.contains(part), "{part} is missing: {}", page.body);

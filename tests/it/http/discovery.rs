@@ -23,7 +23,8 @@ on_both_engines! {
         assert_eq!(metadata["code_challenge_methods_supported"], json!(["S256"]));
         assert_eq!(metadata["id_token_signing_alg_values_supported"], json!(["RS256"]));
         assert_eq!(metadata["authorization_response_iss_parameter_supported"], true);
-        for explicitly in ["request_parameter_supported", "request_uri_parameter_supported", "claims_parameter_supported"] {
+        assert_eq!(metadata["claims_parameter_supported"], true);
+        for explicitly in ["request_parameter_supported", "request_uri_parameter_supported"] {
             assert_eq!(metadata[explicitly], false, "{explicitly}: the default would say otherwise");
         }
         let scopes = metadata["scopes_supported"].as_array().unwrap();

@@ -29,21 +29,21 @@ use passant_tests::world::{Agent, Answer, Engine, ISSUER, Registered, Storage, W
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 
-const ADA: (&str, &str) = ("ada", "an engine that weaves algebra");
-const GRACE: (&str, &str) = ("grace", "a compiler out of English words");
+pub(super) const ADA: (&str, &str) = ("ada", "an engine that weaves algebra");
+pub(super) const GRACE: (&str, &str) = ("grace", "a compiler out of English words");
 
-const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
+pub(super) const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
 
-fn encoded(fields: &[(&str, &str)]) -> String {
+pub(super) fn encoded(fields: &[(&str, &str)]) -> String {
     form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish()
 }
 
-fn basic(id: &str, secret: &str) -> String {
+pub(super) fn basic(id: &str, secret: &str) -> String {
     format!("Basic {}", Base64::encode_string(format!("{id}:{secret}").as_bytes()))
 }
 
 /// POST /token with exactly this body and these headers beside the content type.
-async fn token_request(world: &Arc<World>, headers: &[(&str, &str)], body: &str) -> Answer {
+pub(super) async fn token_request(world: &Arc<World>, headers: &[(&str, &str)], body: &str) -> Answer {
     let headers: Vec<(&str, &str)> = headers.iter().copied().chain([FORM]).collect();
     world.agent().send(Method::POST, "/token", &headers, body.to_owned().into()).await
 }
@@ -56,7 +56,7 @@ async fn post_with(agent: &mut Agent, path: &str, headers: &[(&str, &str)], fiel
 
 /// Fails unless this is an OAuth error of that status and code whose description is plain.
 #[track_caller]
-fn assert_error(answer: &Answer, status: u16, code: &str) {
+pub(super) fn assert_error(answer: &Answer, status: u16, code: &str) {
     assert_eq!((answer.status.as_u16(), answer.error().as_str()), (status, code), "{}", answer.body);
     assert_eq!(answer.header("content-type"), Some("application/json"));
     assert_eq!(answer.header("cache-control"), Some("no-store"));
@@ -65,7 +65,7 @@ fn assert_error(answer: &Answer, status: u16, code: &str) {
 
 /// Printable ASCII without quote and backslash (RFC 6749, section 5.2), in words.
 #[track_caller]
-fn assert_plain(description: &str) {
+pub(super) fn assert_plain(description: &str) {
     let allowed = |c: char| (' '..='~').contains(&c) && c != '"' && c != '\\';
     assert!(!description.is_empty() && description.chars().all(allowed), "not plain: {description}");
     for inside in ["sqlx", "SELECT", "panicked", ".rs:", "Error("] {
@@ -75,7 +75,7 @@ fn assert_plain(description: &str) {
 
 /// Fails unless this is a page of ours that sends nobody anywhere.
 #[track_caller]
-fn assert_page(answer: &Answer, status: u16) {
+pub(super) fn assert_page(answer: &Answer, status: u16) {
     assert_eq!(answer.status.as_u16(), status, "{}", answer.body);
     assert_eq!(answer.header("content-type"), Some("text/html; charset=utf-8"));
     assert_eq!(answer.header("cache-control"), Some("no-store"));
@@ -91,23 +91,11 @@ fn engine(world: &World) -> Engine {
 }
 
 /// Changes rows behind the issuer's back; how many.
-async fn execute(world: &World, sql: &str) -> u64 {
-    let query = sqlx::query(AssertSqlSafe(sql.to_owned()));
-    match world.storage() {
-        Storage::Sqlite(directory) => {
-            let options = SqliteConnectOptions::new().filename(directory.0.join("passant.sqlite"));
-            let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
-            query.execute(&mut connection).await.unwrap().rows_affected()
-        }
-        Storage::Postgres(database) => {
-            let query = sqlx::query(AssertSqlSafe(sql.to_owned()));
-            let mut connection = PgConnection::connect(database.url()).await.unwrap();
-            query.execute(&mut connection).await.unwrap().rows_affected()
-        }
-    }
+pub(super) async fn execute(world: &World, sql: &str) -> u64 {
+    world.execute(sql).await
 }
 
-async fn count(world: &World, table: &str) -> i64 {
+pub(super) async fn count(world: &World, table: &str) -> i64 {
     let sql = format!("SELECT COUNT(*) FROM {table}");
     match world.storage() {
         Storage::Sqlite(directory) => {
@@ -123,7 +111,7 @@ async fn count(world: &World, table: &str) -> i64 {
 }
 
 /// Changes a registration, as the operator would.
-async fn register_anew(world: &World, client: &Registered, change: impl FnOnce(&mut Registration)) {
+pub(super) async fn register_anew(world: &World, client: &Registered, change: impl FnOnce(&mut Registration)) {
     let mut registration = client.client.clone().into_registration();
     change(&mut registration);
     let origin = registration.origin;
@@ -133,7 +121,7 @@ async fn register_anew(world: &World, client: &Registered, change: impl FnOnce(&
     assert!(matches!(done, Reconciled::Applied { updated, .. } if updated.len() == 1));
 }
 
-async fn disable(world: &World, table: &str, id: &str) {
+pub(super) async fn disable(world: &World, table: &str, id: &str) {
     assert_eq!(execute(world, &format!("UPDATE {table} SET disabled_at = 1 WHERE id = '{id}'")).await, 1);
 }
 

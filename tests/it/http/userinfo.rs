@@ -32,7 +32,7 @@ on_both_engines! {
             assert_eq!(answer.header("cache-control"), Some("no-store"));
             assert_eq!(answer.json(), json!({
                 "sub": sub.as_str(), "name": "Ada Lovelace", "preferred_username": "ada",
-                "email": "ada@example.com", "email_verified": false,
+                "email": "ada@example.com", "email_verified": false, "updated_at": world.app.now().seconds(),
             }));
         }
     }
@@ -44,7 +44,7 @@ on_both_engines! {
         for (scope, expected) in [
             ("openid", vec!["sub"]),
             ("openid email", vec!["email", "email_verified", "sub"]),
-            ("openid profile", vec!["name", "preferred_username", "sub"]),
+            ("openid profile", vec!["name", "preferred_username", "sub", "updated_at"]),
         ] {
             let tokens = agent.tokens(&client, ADA, &[("scope", scope)]).await;
             let answer = agent.userinfo(tokens.access()).await.json();

@@ -181,6 +181,7 @@ pub(super) fn kept(browser: Option<TokenHash>) -> KeptRequest {
             max_age: Some(60),
             claims: Default::default(),
             hinted_user: None,
+            response_mode: Default::default(),
             login_hint: None,
         },
         created_at: NOW,

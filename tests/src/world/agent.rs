@@ -161,8 +161,10 @@ impl Agent {
     }
 
     fn collect_secrets(&self, answer: &Answer) {
-        if let Some(csrf) = answer.field("csrf") {
-            self.world.secrets.collect("csrf token", &csrf);
+        for (field, name) in [("csrf", "csrf token"), ("code", "code")] {
+            if let Some(value) = answer.field(field) {
+                self.world.secrets.collect(name, &value);
+            }
         }
         if let Some(location) = answer.header("location") {
             for (name, value) in form_urlencoded::parse(location.split_once('?').unwrap_or_default().1.as_bytes()) {

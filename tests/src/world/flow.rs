@@ -28,6 +28,19 @@ impl Callback {
         Self(form_urlencoded::parse(query.as_bytes()).into_owned().collect())
     }
 
+    /// Reads the form of `response_mode=form_post`, which must lead to the client's address and nowhere else.
+    pub fn posted(page: &Answer, redirect_uri: &str) -> Self {
+        assert_eq!(page.status, StatusCode::OK, "{}", page.body);
+        let actions: Vec<&str> = page.body.split("action=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+        assert_eq!(actions.iter().copied().map(unescaped).collect::<Vec<_>>(), [redirect_uri]);
+        let value = |input: &str, name: &str| {
+            let (_, rest) = input.split_once(&format!(" {name}=\"")).expect("a hidden field has a name and a value");
+            unescaped(rest.split('"').next().unwrap_or_default())
+        };
+        let hidden = page.body.split("<input type=\"hidden\"").skip(1);
+        Self(hidden.map(|input| (value(input, "name"), value(input, "value"))).collect())
+    }
+
     /// A parameter.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
@@ -74,6 +87,13 @@ impl Tokens {
     pub fn id_claims(&self) -> Value {
         part(self.0["id_token"].as_str().expect("there is an ID token"), 1)
     }
+}
+
+/// What an attribute says.
+fn unescaped(text: &str) -> String {
+    [("&#60;", "<"), ("&#62;", ">"), ("&#34;", "\""), ("&#39;", "'"), ("&#38;", "&")]
+        .iter()
+        .fold(text.to_owned(), |text, (escaped, plain)| text.replace(escaped, plain))
 }
 
 fn part(token: &str, number: usize) -> Value {

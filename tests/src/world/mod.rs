@@ -20,11 +20,13 @@ use passant::domain::issuer_url::IssuerUrl;
 use passant::keys::{FixtureKeys, MasterKey};
 use passant::store::Db;
 use passant::store::db::Location;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 
 pub use self::agent::{Agent, Answer};
 pub use self::flow::{Callback, Tokens, VERIFIER, authorize_path, challenge};
 pub use self::held::{Held, Hold};
-pub use self::registered::{Registered, registration};
+pub use self::registered::{PROFILE, Registered, registration};
 pub use self::served::Served;
 use crate::postgres::{self, Database};
 use crate::secrets::{SecretCollector, dump_postgres, dump_sqlite};
@@ -182,6 +184,22 @@ impl World {
     /// Where the database is.
     pub fn storage(&self) -> &Storage {
         &self.storage
+    }
+
+    /// Changes rows behind the issuer's back; how many.
+    pub async fn execute(&self, sql: &str) -> u64 {
+        let sql = AssertSqlSafe(sql.to_owned());
+        match &self.storage {
+            Storage::Sqlite(directory) => {
+                let options = SqliteConnectOptions::new().filename(directory.0.join("passant.sqlite"));
+                let mut connection = SqliteConnection::connect_with(&options).await.expect("the database opens");
+                sqlx::query(sql).execute(&mut connection).await.expect("the statement works").rows_affected()
+            }
+            Storage::Postgres(database) => {
+                let mut connection = PgConnection::connect(database.url()).await.expect("the database opens");
+                sqlx::query(sql).execute(&mut connection).await.expect("the statement works").rows_affected()
+            }
+        }
     }
 
     /// A browser with an empty cookie jar.

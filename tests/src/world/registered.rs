@@ -36,7 +36,7 @@ pub fn registration(id: &str) -> Registration {
         pkce_required: true,
         redirect_uris: vec![format!("https://{id}.example.com/cb").parse().expect("a redirect URI")],
         grant_types: BTreeSet::from([GrantType::AuthorizationCode, GrantType::RefreshToken, GrantType::ClientCredentials]),
-        scopes: "openid profile email offline_access orders:read orders:write".parse().expect("scopes"),
+        scopes: "openid profile email address phone offline_access orders:read orders:write".parse().expect("scopes"),
         resources: vec![
             "https://api.example.com".parse().expect("a resource"),
             "https://other.example.com".parse().expect("a resource"),
@@ -91,6 +91,30 @@ impl World {
         };
         let id = user.id.clone();
         assert!(users::create(self.db(), user).await.expect("the store works"), "the name is taken");
+        id
+    }
+}
+
+/// Every standard claim of a user beside name, e-mail address and phone number.
+pub const PROFILE: &str = r#"{
+    "given_name": "Augusta", "family_name": "Lovelace", "middle_name": "Ada", "nickname": "Lady Ada",
+    "profile": "https://people.example.com/ada", "picture": "https://people.example.com/ada.png",
+    "website": "https://ada.example.com", "gender": "female", "birthdate": "1815-12-10", "zoneinfo": "Europe/London",
+    "locale": "en-GB",
+    "address": {"street_address": "12 St James Square", "locality": "London", "postal_code": "SW1Y 4JH", "country": "GB"}
+}"#;
+
+impl World {
+    /// Creates a user of whom every standard claim is known, with two roles and two attributes.
+    pub async fn user_with_every_claim(&self, name: &str, password: &str) -> UserId {
+        let id = self.user(name, password).await;
+        let sql = format!(
+            "UPDATE users SET profile = '{PROFILE}', phone_number = '+442079460123', phone_number_verified = TRUE,
+                    email_verified = TRUE, roles = 'admin clerk', attributes = '{{\"department\":\"engines\",\"floor\":3}}'
+             WHERE id = '{}'",
+            id.as_str()
+        );
+        assert_eq!(self.execute(&sql).await, 1);
         id
     }
 }

@@ -16,8 +16,8 @@ use crate::domain::consent::Consent;
 use crate::domain::cutoff::{Evidence, Standing, revoked};
 use crate::domain::grant::Grant;
 use crate::domain::ids::GrantId;
+use crate::http::client_answer::ClientAnswer;
 use crate::http::pages::error::PageError;
-use crate::http::redirect::ClientRedirect;
 use crate::http::signed_in::SignedIn;
 use crate::secret::{OpaqueToken, TokenHash};
 use crate::store::StoreError;
@@ -38,8 +38,13 @@ pub(crate) struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    fn back(&self) -> ClientRedirect<'_> {
-        ClientRedirect { redirect_uri: &self.request.redirect_uri, state: self.request.state.as_deref() }
+    fn back(&self) -> ClientAnswer<'_> {
+        ClientAnswer {
+            client: self.client,
+            redirect_uri: &self.request.redirect_uri,
+            response_mode: self.request.response_mode,
+            state: self.request.state.as_deref(),
+        }
     }
 }
 
@@ -70,7 +75,7 @@ pub(crate) async fn take(
     let consent_required = || RequestError::new("consent_required", "the user has to be asked");
     let error = match (step, signed_in) {
         (Step::Approve, Some(signed_in)) => match write(app, asked, signed_in, Basis::Remembered, now).await? {
-            Written::Code(code) => return Ok(Some(asked.back().with_code(app, code.expose()))),
+            Written::Code(code) => return asked.back().with_code(app, code.expose()).map(Some),
             Written::Gone => return Err(PageError::request_gone()),
             Written::NotAllowed if !asked.request.prompt.none => return Ok(None),
             Written::NotAllowed => consent_required(),
@@ -81,7 +86,7 @@ pub(crate) async fn take(
         (Step::ConsentRequired, _) => consent_required(),
         (Step::SignIn | Step::Consent | Step::Approve, _) => return Err(PageError::request_gone()),
     };
-    Ok(Some(asked.back().with_error(app, &error)))
+    asked.back().with_error(app, &error).map(Some)
 }
 
 /// Writes the approval that the user has just given and sends the browser back with the code.
@@ -92,7 +97,7 @@ pub(crate) async fn approve(
     now: UnixTime,
 ) -> Result<Response, PageError> {
     match write(app, asked, signed_in, Basis::Click, now).await? {
-        Written::Code(code) => Ok(asked.back().with_code(app, code.expose())),
+        Written::Code(code) => asked.back().with_code(app, code.expose()),
         Written::Gone | Written::NotAllowed => Err(PageError::request_gone()),
     }
 }
@@ -105,7 +110,7 @@ pub(crate) async fn deny(app: &Arc<App>, asked: Asked<'_>, signed_in: &SignedIn,
     {
         return Err(PageError::request_gone());
     }
-    Ok(asked.back().with_error(app, &RequestError::new("access_denied", "the user said no")))
+    asked.back().with_error(app, &RequestError::new("access_denied", "the user said no"))
 }
 
 /// What an approval rests on.

@@ -10,9 +10,10 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use serde_json::Value;
 
+use super::client_answer::ClientAnswer;
 use super::form::FormBody;
 use super::pages::error::PageError;
-use super::redirect::{self, ClientRedirect};
+use super::redirect;
 use super::visit::Visit;
 use crate::app::App;
 use crate::clock::UnixTime;
@@ -22,6 +23,7 @@ use crate::domain::client::Client;
 use crate::domain::cutoff::revoked;
 use crate::domain::ids::{ClientId, UserId};
 use crate::domain::params::Params;
+use crate::domain::response_mode::ResponseMode;
 use crate::secret::{OpaqueToken, TokenHash};
 use crate::store::authorization_requests::{self, KeptRequest};
 use crate::store::clients;
@@ -94,20 +96,25 @@ async fn judge(app: &Arc<App>, params: &Params, now: UnixTime) -> Result<Judged,
             tracing::info!(client_id = %client.id, error = error.code, "refused an authorization request");
             // A state too long to be kept is too long to be sent back.
             let state = params.get("state").filter(|state| state.len() <= 4096);
-            Ok(Judged::Back(ClientRedirect { redirect_uri, state }.with_error(app, &error)))
+            let response_mode = ResponseMode::asked(params, redirect_uri).unwrap_or_default();
+            let back = ClientAnswer { client: &client, redirect_uri, response_mode, state };
+            Ok(Judged::Back(back.with_error(app, &error)?))
         }
     }
 }
 
-/// Adds whom an `id_token_hint` names. The token may be old: it is a hint, and proves nothing to anybody.
+/// Adds whom an `id_token_hint` names. The token may be old: it is a hint, and proves nothing to anybody. It tells of a session "with
+/// the Client" (OpenID Connect Core, section 3.1.2.1): with another client's token, this one could ask who else is signed in.
 fn with_hint(app: &App, params: &Params, request: AuthorizationRequest) -> Result<AuthorizationRequest, RequestError> {
     let Some(hint) = params.get("id_token_hint") else { return Ok(request) };
-    let refuse = || RequestError::new("invalid_request", "id_token_hint is not an ID token of this issuer");
+    let refuse = || RequestError::new("invalid_request", "id_token_hint is not an ID token that this issuer gave this client");
     let (claims, _) = app.keys.verify(hint, ID_TOKEN_TYP).map_err(|_| refuse())?;
     let text = |name: &str| claims.get(name).and_then(Value::as_str);
-    match (text("iss"), text("sub")) {
-        (Some(issuer), Some(sub)) if issuer == app.config.issuer.as_str() => {
-            Ok(AuthorizationRequest { hinted_user: Some(UserId::new(sub)), ..request })
+    match (text("iss"), text("aud"), text("sub")) {
+        (Some(issuer), Some(client), Some(sub))
+            if issuer == app.config.issuer.as_str() && client == request.client_id.as_str() =>
+        {
+            request.hinted(UserId::new(sub))
         }
         _ => Err(refuse()),
     }

@@ -1,5 +1,6 @@
 //! `GET|POST /consent`: what an application asks for, of whom, for how long; allow and deny.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -11,10 +12,12 @@ use super::views::{Consent, ConsentAsk, ConsentLasts};
 use super::{Waiting, frame, page};
 use crate::app::App;
 use crate::clock::UnixTime;
-use crate::domain::authorization_request::Step;
-use crate::domain::client::GrantType;
+use crate::domain::authorization_request::{AuthorizationRequest, Step};
+use crate::domain::client::{Client, GrantType};
+use crate::domain::mapped_claim::ClaimSource;
 use crate::domain::resource::Resource;
 use crate::domain::scope::Scope;
+use crate::domain::standard_claim::StandardClaim;
 use crate::http::authorize::approval;
 use crate::http::authorize::resume::{self, Resumed};
 use crate::http::form::csrf_token;
@@ -73,14 +76,64 @@ fn asks(app: &App, resumed: &Resumed) -> Vec<ConsentAsk> {
     });
     [
         standard(Scope::OPENID, "Know who you are", "the id of your account here"),
-        standard(Scope::PROFILE, "See your name", "your name and your user name"),
+        standard(Scope::PROFILE, "See your profile", PROFILE),
         standard(Scope::EMAIL, "See your e-mail address", "and whether it was confirmed"),
+        standard(Scope::ADDRESS, "See your postal address", "as it is known here"),
+        standard(Scope::PHONE, "See your phone number", "and whether it was confirmed"),
+        named(request).map(|detail| ask("See details about you", &detail)),
+        mapped(&resumed.client).map(|detail| ask("See what is kept about you here", &detail)),
     ]
     .into_iter()
     .flatten()
     .chain(own)
     .chain(standard(Scope::OFFLINE_ACCESS, "Keep access while you are away", "also after you have signed out"))
     .collect()
+}
+
+const PROFILE: &str = "names, picture, web pages, gender, birthday, time zone and language, as far as they are known here";
+
+/// The claims asked for by name that no scope of the request opens.
+fn named(request: &AuthorizationRequest) -> Option<String> {
+    listed(request.claims.beyond(&request.scopes).into_iter().map(|claim| in_words(claim).to_owned()).collect())
+}
+
+/// What the registration maps into the application's tokens, by the names that the administrators chose.
+fn mapped(client: &Client) -> Option<String> {
+    let sources: BTreeSet<&ClaimSource> = client.mapped_claims.values().map(|mapping| &mapping.from).collect();
+    let name = |source: &ClaimSource| match source {
+        ClaimSource::Roles => "your roles".to_owned(),
+        ClaimSource::Attribute(name) => name.clone(),
+    };
+    listed(sources.into_iter().map(name).collect())
+}
+
+fn listed(mut all: Vec<String>) -> Option<String> {
+    let last = all.pop()?;
+    Some(if all.is_empty() { last } else { format!("{} and {last}", all.join(", ")) })
+}
+
+fn in_words(claim: StandardClaim) -> &'static str {
+    match claim {
+        StandardClaim::Name => "your full name",
+        StandardClaim::GivenName => "your given names",
+        StandardClaim::FamilyName => "your family names",
+        StandardClaim::MiddleName => "your middle names",
+        StandardClaim::Nickname => "your nickname",
+        StandardClaim::PreferredUsername => "your user name",
+        StandardClaim::Profile => "your profile page",
+        StandardClaim::Picture => "your picture",
+        StandardClaim::Website => "your website",
+        StandardClaim::Gender => "your gender",
+        StandardClaim::Birthdate => "your birthday",
+        StandardClaim::Zoneinfo => "your time zone",
+        StandardClaim::Locale => "your language",
+        StandardClaim::UpdatedAt => "when your profile last changed",
+        StandardClaim::Email => "your e-mail address",
+        StandardClaim::EmailVerified => "whether your e-mail address was confirmed",
+        StandardClaim::Address => "your postal address",
+        StandardClaim::PhoneNumber => "your phone number",
+        StandardClaim::PhoneNumberVerified => "whether your phone number was confirmed",
+    }
 }
 
 /// Where the application's own scopes apply, by the resources' names.

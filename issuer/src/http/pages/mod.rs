@@ -5,6 +5,7 @@ pub(crate) mod consent;
 pub mod demo;
 pub(crate) mod end_session;
 pub(crate) mod error;
+pub(crate) mod form_post;
 pub(crate) mod home;
 pub(crate) mod login;
 pub(crate) mod logout;
@@ -50,6 +51,7 @@ fn frame(app: &App, now: UnixTime) -> Frame {
 #[derive(Debug, Clone, Copy, Default)]
 struct Policy<'a> {
     form_action: Option<&'a str>,
+    script: bool,
     script_and_connect: Option<&'a str>,
 }
 
@@ -61,6 +63,9 @@ impl Policy<'_> {
         if let Some(place) = self.form_action {
             text.push(' ');
             text.push_str(place);
+        }
+        if self.script {
+            text.push_str("; script-src 'self'");
         }
         if let Some(place) = self.script_and_connect {
             text.push_str(&format!("; script-src 'self'; connect-src 'self' {place}"));

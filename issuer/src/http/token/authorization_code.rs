@@ -33,7 +33,7 @@ pub(super) async fn answer(app: &App, request: &TokenRequest) -> Result<TokenRes
     match redeemed {
         Redeemed::Tokens { grant, nonce } => {
             let mint = FromGrant { client, grant: &grant, asked, nonce, refresh_token, now: request.now };
-            from_grant(app, mint)
+            from_grant(app, mint).await
         }
         Redeemed::Exceeds(excess) => Err(excess.into()),
         Redeemed::Refused(why) => Err(OAuthError::invalid_grant(WHAT, why)),

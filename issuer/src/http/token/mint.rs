@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::Map;
+
 use super::TokenResponse;
 use crate::app::{App, SignError};
 use crate::clock::UnixTime;
@@ -13,8 +15,11 @@ use crate::domain::grant::{Asked, Excess, Grant};
 use crate::domain::ids::{Tick, TokenId};
 use crate::domain::resource::Resource;
 use crate::domain::scope::{Scope, ScopeSet};
+use crate::domain::user::User;
+use crate::domain::user_claims;
 use crate::http::error::OAuthError;
 use crate::secret::OpaqueToken;
+use crate::store::users;
 
 /// What tokens of a grant are to be made.
 pub(super) struct FromGrant<'a> {
@@ -33,10 +38,11 @@ pub(super) struct FromGrant<'a> {
 }
 
 /// Tokens for a user, by way of a grant.
-pub(super) fn from_grant(app: &App, mint: FromGrant<'_>) -> Result<TokenResponse, OAuthError> {
+pub(super) async fn from_grant(app: &App, mint: FromGrant<'_>) -> Result<TokenResponse, OAuthError> {
     let FromGrant { client, grant, asked, nonce, refresh_token, now } = mint;
     let (scopes, resources) = grant.narrowed(&asked)?;
     let (scopes, resources) = still_allowed(client, &scopes, resources)?;
+    let user = told(app, client, grant).await?;
     let asked = |claim: TokenClaim| client.token_claims.contains(&claim);
     let access_token = AccessToken {
         sub: grant.user_id.to_string(),
@@ -45,6 +51,7 @@ pub(super) fn from_grant(app: &App, mint: FromGrant<'_>) -> Result<TokenResponse
         auth_time: asked(TokenClaim::AuthTime).then(|| grant.auth_time.seconds()),
         acr: asked(TokenClaim::Acr).then(|| ACR_PASSWORD.to_owned()),
         amr: asked(TokenClaim::Amr).then(|| grant.amr.clone()),
+        mapped: user.as_ref().map(|user| user_claims::in_access_token(user, client)).unwrap_or_default(),
         ..bare(app, client, scopes.clone(), &resources, grant.born, now)
     };
     let access_token = app.sign(now, ACCESS_TOKEN_TYP, &access_token)?;
@@ -61,12 +68,23 @@ pub(super) fn from_grant(app: &App, mint: FromGrant<'_>) -> Result<TokenResponse
             sid: grant.session_id.clone(),
             nonce,
             at_hash: at_hash(&access_token),
+            user: user.as_ref().map(|user| user_claims::in_id_token(user, client, &grant.claims)).unwrap_or_default(),
         };
         Some(app.sign(now, ID_TOKEN_TYP, &claims)?)
     } else {
         None
     };
     Ok(answer(access_token, life(client), scopes, refresh_token, id_token))
+}
+
+/// The user, where the tokens say more of them than the id. The grant has been judged before, and these values decide nothing.
+async fn told(app: &App, client: &Client, grant: &Grant) -> Result<Option<User>, OAuthError> {
+    if client.mapped_claims.is_empty() && grant.claims.id_token.is_empty() {
+        return Ok(None);
+    }
+    let mut reader = app.db.reader().await?;
+    let user = users::find(&mut reader.conn(), &grant.user_id).await?;
+    user.map(Some).ok_or_else(|| OAuthError::invalid_grant("grant", "there is no such user"))
 }
 
 /// What the registration of this moment still allows: it may have shrunk since the grant.
@@ -106,6 +124,7 @@ fn bare(app: &App, client: &Client, scope: ScopeSet, resources: &[Resource], bor
         auth_time: None,
         acr: None,
         amr: None,
+        mapped: Map::new(),
     }
 }
 

@@ -48,7 +48,7 @@ pub(super) async fn answer(app: &App, request: &TokenRequest) -> Result<TokenRes
         }
     };
     let mint = FromGrant { client, grant: &grant, asked, nonce: None, refresh_token: Some(refresh_token), now: request.now };
-    from_grant(app, mint)
+    from_grant(app, mint).await
 }
 
 impl From<Excess> for OAuthError {
