@@ -20,12 +20,15 @@ const FLOORS: [(&str, u8); 12] = [
 ];
 
 /// Who alone may name what.
-const PLACES: [(&str, &str); 9] = [
+const PLACES: [(&str, &str); 12] = [
     ("sqlx", "store/"),
     ("axum", "http/"),
     ("askama", "http/"),
     ("tower", "http/"),
     ("tower_http", "http/"),
+    ("hyper", "http/"),
+    ("hyper_util", "http/"),
+    ("tokio_rustls", "http/serve/"),
     ("josekit", "keys/"),
     ("getrandom", "secret.rs"),
     ("SystemTime", "clock.rs"),

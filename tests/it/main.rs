@@ -5,6 +5,8 @@ mod browser;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod edges;
+#[cfg(test)]
 mod floors;
 #[cfg(test)]
 mod harness;

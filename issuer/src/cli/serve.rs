@@ -14,7 +14,8 @@ use crate::app::App;
 use crate::clock::UnixTime;
 use crate::config;
 use crate::domain::client::ClientOrigin;
-use crate::http::serve::Server;
+use crate::domain::client_address::TrustedProxies;
+use crate::http::serve::{Server, Tls};
 use crate::jobs::Jobs;
 use crate::secret::OpaqueToken;
 use crate::store::clients::{self, DeclaredClient, Reconciled};
@@ -41,9 +42,11 @@ pub(super) async fn run(settings: &Settings, arguments: &Arguments) -> Result<Op
     let listen = ("--listen", "PASSANT_LISTEN", arguments.listen.as_deref());
     let config = if arguments.dev { dev::settings(settings, listen)? } else { settings.load(&[listen])? };
     log::start(&config.log)?;
+    let tls = config.tls.as_ref().map(|files| Tls::load(files, &config.issuer)).transpose().map_err(Failure::settings)?;
+    let encrypted = tls.is_some();
     let app = open::server(config, arguments.dev).await?;
     reconcile(&app).await?;
-    let server = Server::bind(&app)
+    let server = Server::bind(&app, tls)
         .await
         .map_err(|fault| Failure::new(format_args!("{} cannot be listened on: {fault}", app.config.listen)))?;
     let demonstration = if arguments.dev { Some(dev::prepare(&app).await?) } else { None };
@@ -54,6 +57,7 @@ pub(super) async fn run(settings: &Settings, arguments: &Arguments) -> Result<Op
     let jobs = Jobs::start(&app);
     let version = env!("CARGO_PKG_VERSION");
     tracing::info!(version, issuer = %app.config.issuer, address = %server.address(), "Passant is listening");
+    tell_who_ends_tls(&app.config, encrypted);
     ready(&app, &server, set_up.as_ref(), demonstration.as_ref()).say(settings.json);
     server.run().await;
     jobs.stop().await;
@@ -61,6 +65,21 @@ pub(super) async fn run(settings: &Settings, arguments: &Arguments) -> Result<Op
         tracing::warn!("the database's connections did not close in time");
     }
     Ok(None)
+}
+
+/// Whether what crosses the network is encrypted here or must be elsewhere.
+fn tell_who_ends_tls(config: &config::Config, encrypted: bool) {
+    match (encrypted, config.issuer.is_https()) {
+        (true, _) => tracing::info!("TLS ends here"),
+        (false, true) if config.listen.ip().is_loopback() || config.http.trusted_proxies != TrustedProxies::default() => {
+            tracing::info!("plain http: TLS ends in a proxy in front, which passes Host on");
+        }
+        (false, true) => tracing::warn!(
+            "plain http on the network and no trusted proxy: TLS must end in front, where Host is passed on, and nobody else may reach \
+             this port"
+        ),
+        (false, false) => tracing::info!("plain http without TLS, for this machine alone"),
+    }
 }
 
 /// A database that `--dev` was run on still has the demonstration's user and client, whose password a terminal has shown.

@@ -8,6 +8,7 @@ mod source;
 mod storage;
 #[cfg(test)]
 mod tests;
+mod tls;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -18,12 +19,14 @@ use serde::{Deserialize, Deserializer, de};
 
 pub use self::clients::DeclaredClient;
 pub use self::error::{ConfigError, Place};
-pub use self::sections::{Keys, Limits, Log, LogFormat, Passwords, Sessions};
+pub use self::sections::{Http, Keys, Limits, Log, LogFormat, Passwords, Sessions};
 pub use self::storage::{Database, DatabaseTarget, InvalidPostgresUrl, MasterKeySource, PostgresUrl};
+pub use self::tls::TlsFiles;
 
 use self::clients::{ClientEntry, Declared};
 use self::source::{Source, Step::At, Step::Key};
 use self::storage::{DatabaseSection, MASTER_KEY_KINDS, MasterKeySection};
+use self::tls::TlsSection;
 use crate::domain::issuer_url::IssuerUrl;
 use crate::domain::life::ClientLifetimes;
 use crate::domain::resource::Resource;
@@ -52,6 +55,10 @@ pub struct Config {
     pub passwords: Passwords,
     /// `[limits]`
     pub limits: Limits,
+    /// `[http]`
+    pub http: Http,
+    /// `[tls]`; none, so that TLS ends in front of Passant.
+    pub tls: Option<TlsFiles>,
     /// `[log]`
     pub log: Log,
     /// `[scopes]`: the applications' own scopes, and what the consent page says about them.
@@ -80,7 +87,8 @@ impl Config {
 
     /// The defaults, for an issuer at this address.
     pub fn for_issuer(issuer: IssuerUrl) -> Self {
-        let Document { listen, data_dir, database, keys, tokens, sessions, passwords, limits, log, .. } = Document::default();
+        let Document { listen, data_dir, database, keys, tokens, sessions, passwords, limits, http, log, .. } =
+            Document::default();
         Self {
             issuer,
             listen,
@@ -92,6 +100,8 @@ impl Config {
             sessions,
             passwords,
             limits,
+            http,
+            tls: None,
             log,
             scopes: BTreeMap::new(),
             resources: BTreeMap::new(),
@@ -134,6 +144,8 @@ struct Document {
     sessions: Sessions,
     passwords: Passwords,
     limits: Limits,
+    http: Http,
+    tls: TlsSection,
     log: Log,
     scopes: BTreeMap<Scope, String>,
     resources: BTreeMap<Resource, String>,
@@ -153,6 +165,8 @@ impl Default for Document {
             sessions: Sessions::default(),
             passwords: Passwords::default(),
             limits: Limits::default(),
+            http: Http::default(),
+            tls: TlsSection::default(),
             log: Log::default(),
             scopes: BTreeMap::new(),
             resources: BTreeMap::new(),
@@ -205,6 +219,7 @@ impl Document {
     ) -> Result<Config, ConfigError> {
         let database = self.database.resolve(&self.data_dir);
         let master_key = self.master_key.resolve(source, &database.target, &self.data_dir, &variable)?;
+        let tls = self.tls.resolve(source, &self.issuer)?;
         let declared = Declared { scopes: &self.scopes, resources: &self.resources, lifetimes: self.tokens };
         let clients = clients::resolve(self.clients, source, &declared, variable, read)?;
         Ok(Config {
@@ -218,6 +233,8 @@ impl Document {
             sessions: self.sessions,
             passwords: self.passwords,
             limits: self.limits,
+            http: self.http,
+            tls,
             log: self.log,
             scopes: self.scopes,
             resources: self.resources,

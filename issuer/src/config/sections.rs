@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
+use crate::domain::client_address::TrustedProxies;
 use crate::domain::life::DurationIn;
 use crate::domain::text::named_values;
 
@@ -98,7 +99,7 @@ impl Default for Passwords {
     }
 }
 
-/// `[limits]`: what one request may cost.
+/// `[limits]`: what one request may cost, and what one connection.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a section")]
 pub struct Limits {
@@ -108,12 +109,33 @@ pub struct Limits {
     /// The largest body in bytes; 64 KiB.
     #[serde(deserialize_with = "size::<1024, { 16 << 20 }, _>")]
     pub body: usize,
+    /// The most connections at a time; 1024. For a further one, those that have asked for nothing the longest are closed.
+    #[serde(deserialize_with = "count::<1, 1048576, _>")]
+    pub connections: u32,
+    /// The most connections of one address, trusted proxies' excepted; 256. Further ones are closed.
+    #[serde(deserialize_with = "count::<1, 1048576, _>")]
+    pub connections_per_address: u32,
+    /// How long the TLS handshake may take, and then the head of a request; 10 seconds.
+    #[serde(deserialize_with = "lasting::<1, MINUTE, _>")]
+    pub head_timeout: Duration,
+    /// How long a connection may lie idle; 60 seconds. More than a load balancer in front keeps its own.
+    #[serde(deserialize_with = "lasting::<1, HOUR, _>")]
+    pub idle_timeout: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { request_timeout: Duration::from_secs(30), body: 64 << 10 }
+        let [request_timeout, head_timeout, idle_timeout] = [30, 10, 60].map(Duration::from_secs);
+        Self { request_timeout, body: 64 << 10, connections: 1024, connections_per_address: 256, head_timeout, idle_timeout }
     }
+}
+
+/// `[http]`: who stands between Passant and the browsers.
+#[derive(Clone, PartialEq, Eq, Debug, Default, serde::Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a section")]
+pub struct Http {
+    /// The proxies whose `X-Forwarded-For` or `Forwarded` says where a request came from; none.
+    pub trusted_proxies: TrustedProxies,
 }
 
 /// `[log]`: what is written to the standard error stream, and how.

@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::domain::client::{ClientAuthentication, GrantType, TokenClaim};
+use crate::domain::client_address::TrustedProxies;
 use crate::secret::TokenHash;
 
 const SECRET: &str = "3q2-7wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA_drawn";
@@ -52,7 +53,10 @@ fn nothing_configured_is_a_working_issuer() {
     let Passwords { minimum_length, memory_kib, iterations, parallelism, permits, queue, wait } = config.passwords;
     assert_eq!((minimum_length, memory_kib, iterations, parallelism), (15, 19456, 2, 1));
     assert!((1..=2).contains(&permits) && queue == 64 && wait == Duration::from_secs(5));
-    assert_eq!(config.limits, Limits { request_timeout: Duration::from_secs(30), body: 65536 });
+    let [request_timeout, head_timeout, idle_timeout] = [30, 10, 60].map(Duration::from_secs);
+    let (connections, connections_per_address) = (1024, 256);
+    let limits = Limits { request_timeout, body: 65536, connections, connections_per_address, head_timeout, idle_timeout };
+    assert_eq!((config.limits, config.http, config.tls), (limits, Http::default(), None));
     assert_eq!(config.log, Log { format: LogFormat::Auto, filter: "info".to_owned() });
     assert!(config.scopes.is_empty() && config.resources.is_empty() && config.clients.is_empty());
 }
@@ -68,10 +72,18 @@ fn every_key_is_read() {
         keys = { period = "7d", lead = "2h", jwks_max_age = "1h", bits = 3072 }
         tokens = { access_token = "5m", refresh_idle = "1d", refresh_absolute = "2d", refresh_retry_window = "0s" }
         sessions = { idle = "1h", absolute = "8h" }
-        limits = { request_timeout = "10s", body = "32 KiB" }
+        http = { trusted_proxies = ["10.0.0.0/8", "192.0.2.1"] }
+        tls = { certificate = "/etc/tls/chain.pem", private_key = "/etc/tls/key.pem" }
         log = { format = "json", filter = "passant=debug" }
         scopes = { "orders:read" = "Read your orders" }
         resources = { "https://api.example.com" = "Orders" }
+        [limits]
+        request_timeout = "10s"
+        body = "32 KiB"
+        connections = 100
+        connections_per_address = 10
+        head_timeout = "5s"
+        idle_timeout = "90s"
         [passwords]
         minimum_length = 12
         memory_kib = 65536
@@ -104,6 +116,12 @@ fn every_key_is_read() {
     assert!(matches!(&config.master_key, MasterKeySource::Command(command) if command == "vault read"));
     assert_eq!((config.database.connections, config.keys.bits, config.limits.body), (20, 3072, 32768));
     assert_eq!((config.passwords.permits, config.passwords.queue), (8, 0));
+    let Limits { connections, connections_per_address, head_timeout, idle_timeout, .. } = config.limits;
+    assert_eq!((connections, connections_per_address), (100, 10));
+    assert_eq!((head_timeout, idle_timeout), (Duration::from_secs(5), Duration::from_secs(90)));
+    assert_eq!(Ok(config.http.trusted_proxies), TrustedProxies::parse(["10.0.0.0/8", "192.0.2.1"]));
+    let TlsFiles { certificate, private_key } = config.tls.unwrap();
+    assert_eq!((certificate.to_str(), private_key.to_str()), (Some("/etc/tls/chain.pem"), Some("/etc/tls/key.pem")));
     assert_eq!((config.log.format, config.sessions.idle), (LogFormat::Json, Duration::from_secs(3600)));
     let DeclaredClient { client, secret } = config.clients.first().unwrap();
     assert_eq!(secret.as_ref(), Some(&TokenHash::of(SECRET)));
@@ -161,6 +179,15 @@ fn a_wrong_file_is_refused_with_line_key_and_reason() {
         ("[master_key]\nfile = \"a\"\nenv = \"B\"".into(), 1, "master_key", "only one"),
         ("[master_key]\nenv = \"B\"".into(), 2, "master_key.env", "no variable B"),
         ("[limits]\nbody = \"64 kB\"".into(), 2, "limits.body", "64 KiB"),
+        ("[limits]\nconnections = 0".into(), 2, "limits.connections", "0 is out of range"),
+        ("[limits]\nhead_timeout = \"2m\"".into(), 2, "limits.head_timeout", "the longest 1m"),
+        ("[http]\ntrusted_proxies = [\"10.0.0.1/8\"]".into(), 2, "http.trusted_proxies", "written 10.0.0.0/8"),
+        ("[http]\ntrusted_proxies = [\"lb\"]".into(), 2, "http.trusted_proxies", "network such as 10.0.0.0/8"),
+        ("[http]\ntrusted_proxies = [\"::/0\"]".into(), 2, "http.trusted_proxies", "choose the address"),
+        ("[http]\ntrusted_proxies = 5".into(), 2, "http.trusted_proxies", "a list of addresses"),
+        ("[tls]\ncertificate = \"c\"".into(), 2, "tls.certificate", "give private_key as well"),
+        ("[tls]\nprivate_key = \"k\"".into(), 2, "tls.private_key", "give certificate as well"),
+        ("[tls]\nprivate_key = \"k\"\ncertificate = \"c\"".into(), 3, "tls.certificate", "begins with https://"),
         ("[log]\nformat = \"xml\"".into(), 2, "log.format", "unknown variant `xml`"),
         ("[scopes]\n\"a b\" = \"x\"".into(), 2, "scopes.a b", "visible ASCII"),
         ("[scopes]\nopenid = \"x\"".into(), 2, "scopes.openid", "from the standard"),
@@ -216,6 +243,7 @@ fn the_environment_overrides_the_file() {
         ("PASSANT_KEYS__PERIOD", "20d"),
         ("PASSANT_PASSWORDS__QUEUE", "7"),
         ("PASSANT_LIMITS__BODY", "1 MiB"),
+        ("PASSANT_HTTP__TRUSTED_PROXIES", "10.0.0.0/8, 192.0.2.1"),
         ("PASSANT_DATABASE__URL", "postgres://db/passant"),
         ("PASSANT_MASTER_KEY__ENV", "PASSANT_MASTER"),
         ("PASSANT_MASTER", "the master key"),
@@ -225,6 +253,7 @@ fn the_environment_overrides_the_file() {
     assert_eq!((config.issuer.as_str(), config.data_dir.as_path()), ("https://env.example", Path::new("2026")));
     assert_eq!((config.keys.period, config.keys.lead), (Duration::from_secs(20 * 86_400), Duration::from_secs(3 * 3600)));
     assert_eq!((config.passwords.queue, config.limits.body), (7, 1 << 20));
+    assert_eq!(Ok(config.http.trusted_proxies), TrustedProxies::parse(["10.0.0.0/8", "192.0.2.1"]));
     assert!(matches!(&config.database.target, DatabaseTarget::Postgres(url) if url.expose() == "postgres://db/passant"));
     assert!(matches!(&config.master_key, MasterKeySource::Variable { value, .. } if value.expose() == "the master key"));
 }

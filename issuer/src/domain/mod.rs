@@ -5,6 +5,7 @@ pub mod authorization_request;
 pub mod claims;
 pub mod claims_request;
 pub mod client;
+pub mod client_address;
 pub mod code;
 pub mod consent;
 pub mod cutoff;

@@ -78,7 +78,7 @@ impl OAuthError {
 
     /// 413: the body is longer than any request needs.
     pub(crate) fn too_long() -> Self {
-        Self { status: StatusCode::PAYLOAD_TOO_LARGE, ..Self::invalid_request("the body is too long") }
+        Self::refused(StatusCode::PAYLOAD_TOO_LARGE, "the body is too long")
     }
 
     /// 404, for whoever asked for JSON.
@@ -87,10 +87,12 @@ impl OAuthError {
     }
 
     fn method_not_allowed() -> Self {
-        Self {
-            status: StatusCode::METHOD_NOT_ALLOWED,
-            ..Self::invalid_request("this address does not take requests of that method")
-        }
+        Self::refused(StatusCode::METHOD_NOT_ALLOWED, "this address does not take requests of that method")
+    }
+
+    /// `invalid_request` with a status of HTTP's own.
+    fn refused(status: StatusCode, description: &'static str) -> Self {
+        Self { status, ..Self::invalid_request(description) }
     }
 
     /// 503 with `Retry-After`.
@@ -137,6 +139,10 @@ impl IntoResponse for OAuthError {
 pub(super) async fn worded(answer: Response) -> Response {
     let error = match bare(&answer) {
         Some(StatusCode::METHOD_NOT_ALLOWED) => OAuthError::method_not_allowed(),
+        Some(StatusCode::BAD_REQUEST) => OAuthError::invalid_request("the request does not name the one host that it is for"),
+        Some(status @ StatusCode::URI_TOO_LONG) => OAuthError::refused(status, "the address is too long"),
+        Some(status @ StatusCode::MISDIRECTED_REQUEST) => OAuthError::refused(status, "this is another host's address"),
+        Some(status @ StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE) => OAuthError::refused(status, "the headers are too large"),
         Some(StatusCode::SERVICE_UNAVAILABLE) => OAuthError::unavailable(),
         Some(StatusCode::INTERNAL_SERVER_ERROR) => OAuthError::server_error(),
         Some(_) | None => return answer,

@@ -16,7 +16,7 @@ use crate::secret::{OpaqueToken, constant_time_eq};
 pub(crate) const CSRF_FIELD: &str = "csrf";
 
 /// How long a form's body may take: well below a request's time, so that what the form asks for is not cut off half done.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// The parameters of an `application/x-www-form-urlencoded` body.
 pub(crate) struct FormBody(pub(crate) Params);
@@ -112,5 +112,29 @@ fn sent_by_us(app: &App, headers: &HeaderMap) -> bool {
     match text("origin") {
         Some(origin) if origin != "null" => origin == app.config.issuer.origin(),
         _ => text("sec-fetch-site").is_none_or(|site| matches!(site, "same-origin" | "none")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use futures_util::{StreamExt, stream};
+
+    use super::*;
+
+    async fn dripping(patience: Duration) -> Option<Result<FormBody, FormError>> {
+        let drops = stream::repeat_with(|| Ok::<_, std::io::Error>("x")).then(|drop| async move {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            drop
+        });
+        let request = Request::post("/token").header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let request = request.body(Body::from_stream(drops)).unwrap();
+        tokio::time::timeout(patience, FormBody::read(request)).await.ok()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn body_that_drips_is_waited_for_15_seconds_and_no_longer() {
+        assert!(dripping(Duration::from_secs(14)).await.is_none());
+        assert!(matches!(dripping(Duration::from_secs(16)).await, Some(Err(FormError::Unreadable))));
     }
 }

@@ -5,17 +5,19 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
 use tower_http::cors::{Any as AnyOrigin, CorsLayer};
 use tower_http::request_id::{MakeRequestId, PropagateRequestIdLayer, RequestId, SetRequestIdLayer};
 use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::TraceLayer;
 use tracing::Instrument;
 
-use super::{error, pages};
+use super::device::ClientAddress;
+use super::{error, intake, pages};
 use crate::app::App;
 use crate::config::Limits;
 use crate::secret::random_id;
@@ -35,26 +37,29 @@ pub(super) struct Groups {
     pub(super) json: Router<Arc<App>>,
     /// Error pages.
     pub(super) pages: Router<Arc<App>>,
-    /// A status alone.
+    /// A status alone, whatever host they ask for: probes go by address.
     pub(super) plain: Router<Arc<App>>,
 }
 
 /// Puts the layers around the routes, outermost last. Each group words what the router and the limits answer without words.
 pub(super) fn around(app: &Arc<App>, groups: Groups) -> Router<Arc<App>> {
     let limits = &app.config.limits;
-    let json = within(limits, groups.json).layer(middleware::map_response(error::worded)).layer(cors());
-    let pages = within(limits, groups.pages).layer(middleware::from_fn_with_state(Arc::clone(app), render_errors));
+    let misdirected = || middleware::from_fn_with_state(Arc::clone(app), intake::refuse_misdirected);
+    let json = within(limits, groups.json).layer(misdirected()).layer(middleware::map_response(error::worded)).layer(cors());
+    let pages =
+        within(limits, groups.pages).layer(misdirected()).layer(middleware::from_fn_with_state(Arc::clone(app), render_errors));
     json.merge(pages)
         .merge(within(limits, groups.plain))
+        .layer(middleware::map_response(weaken_tag))
         .layer(middleware::from_fn_with_state(Arc::clone(app), security_headers))
         .layer(PropagateRequestIdLayer::new(REQUEST_ID))
         // The path alone: queries carry codes, handles and states.
         .layer(TraceLayer::new_for_http().make_span_with(|request: &Request| {
-            let id = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default();
-            tracing::info_span!("request", method = %request.method(), path = request.uri().path(), id)
+            let (id, client) = (request_id(request.headers()), ClientAddress::of(request.extensions()));
+            tracing::info_span!("request", method = %request.method(), path = request.uri().path(), %client, id)
         }))
         .layer(SetRequestIdLayer::new(REQUEST_ID, DrawnId))
-        .layer(middleware::from_fn(forget_request_id))
+        .layer(middleware::from_fn_with_state(Arc::clone(app), intake::arrive))
 }
 
 fn within(limits: &Limits, group: Router<Arc<App>>) -> Router<Arc<App>> {
@@ -63,6 +68,23 @@ fn within(limits: &Limits, group: Router<Arc<App>>) -> Router<Arc<App>> {
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, limits.request_timeout))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn(finish))
+        .layer(middleware::from_fn(intake::refuse_oversized))
+}
+
+/// For answers without secrets alone: beside text of an attacker's choice, the length of a compressed answer tells secrets (BREACH).
+pub(super) fn compressed() -> CompressionLayer {
+    CompressionLayer::new().gzip(true).br(true)
+}
+
+/// A strong tag is of one body byte for byte, and a compressed one is another (RFC 9110, section 8.8.3).
+async fn weaken_tag(mut answer: Response) -> Response {
+    if answer.headers().contains_key(header::CONTENT_ENCODING) {
+        let tag = answer.headers().get(header::ETAG).and_then(|tag| tag.to_str().ok());
+        if let Some(weak) = tag.and_then(|tag| HeaderValue::from_str(&format!("W/{tag}")).ok()) {
+            answer.headers_mut().insert(header::ETAG, weak);
+        }
+    }
+    answer
 }
 
 /// Finishes a request whose client has hung up: what it did is logged like any other.
@@ -76,7 +98,7 @@ async fn finish(request: Request, next: Next) -> Response {
     }
 }
 
-/// The header of a request's id, in requests and answers.
+/// Says which request an answer, a line of the log and an error page belong to.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 #[derive(Clone)]
@@ -88,15 +110,15 @@ impl MakeRequestId for DrawnId {
     }
 }
 
-/// A stranger does not choose what our log calls a request.
-async fn forget_request_id(mut request: Request, next: Next) -> Response {
-    request.headers_mut().remove(REQUEST_ID);
-    next.run(request).await
+/// The id that we gave a request.
+fn request_id(headers: &HeaderMap) -> &str {
+    headers.get(REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default()
 }
 
 async fn render_errors(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let id = request_id(request.headers()).to_owned();
     let answer = next.run(request).await;
-    pages::error::rendered(&app, answer)
+    pages::error::rendered(&app, &id, answer)
 }
 
 async fn security_headers(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
@@ -110,6 +132,8 @@ async fn security_headers(State(app): State<Arc<App>>, request: Request, next: N
         (header::CACHE_CONTROL, "no-store"),
         (HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
         (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+        // Others may read the JSON endpoints by CORS, and embed nothing.
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
     ] {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }

@@ -10,6 +10,7 @@ mod discovery;
 mod error;
 mod form;
 mod health;
+mod intake;
 mod introspect;
 mod jwks;
 mod layers;
@@ -28,6 +29,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::{get, post};
 
+use self::layers::compressed;
 use self::pages::{assets, consent, demo, end_session, home, login, logout, set_up};
 use crate::app::App;
 
@@ -35,9 +37,9 @@ use crate::app::App;
 /// an error page.
 pub fn router(app: &Arc<App>) -> Router {
     let json = Router::new()
-        .route("/.well-known/openid-configuration", get(discovery::get))
-        .route("/.well-known/oauth-authorization-server", get(discovery::get))
-        .route("/jwks.json", get(jwks::get))
+        .route("/.well-known/openid-configuration", get(discovery::get).layer(compressed()))
+        .route("/.well-known/oauth-authorization-server", get(discovery::get).layer(compressed()))
+        .route("/jwks.json", get(jwks::get).layer(compressed()))
         .route("/token", post(token::post))
         .route("/introspect", post(introspect::post))
         .route("/revoke", post(revoke::post))
@@ -55,7 +57,7 @@ pub fn router(app: &Arc<App>) -> Router {
         .route("/demo", get(demo::get))
         .fallback(pages::not_found);
     let plain = Router::new()
-        .route("/assets/{name}", get(assets::get))
+        .route("/assets/{name}", get(assets::get).layer(compressed()))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz));
     layers::around(app, layers::Groups { json, pages, plain }).with_state(Arc::clone(app))

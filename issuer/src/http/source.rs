@@ -3,7 +3,7 @@
 
 use axum::http::{Extensions, HeaderMap};
 
-use super::device;
+use super::device::ClientAddress;
 use super::layers::REQUEST_ID;
 use crate::domain::audit::{Actor, Source};
 
@@ -11,7 +11,9 @@ use crate::domain::audit::{Actor, Source};
 pub(crate) fn of(headers: &HeaderMap, extensions: &Extensions) -> Source {
     Source {
         actor: Actor::Anonymous,
-        address: device::address(extensions),
+        address: Some(ClientAddress::of(extensions))
+            .filter(|address| !address.is_unspecified())
+            .map(|address| address.to_string()),
         request_id: headers.get(REQUEST_ID).and_then(|id| id.to_str().ok()).map(str::to_owned),
     }
 }

@@ -38,7 +38,7 @@ impl FromRequestParts<Arc<App>> for Visit {
         let query = Params::parse(parts.uri.query().unwrap_or_default().as_bytes());
         Ok(Self {
             now: app.now(),
-            query: query.map_err(|why| PageError::unreadable(app, &why))?,
+            query: query.map_err(|why| PageError::unreadable(&why))?,
             browser: Browser::recognise(app, &parts.headers),
             source: source::of(&parts.headers, &parts.extensions),
             headers: parts.headers.clone(),
@@ -81,7 +81,7 @@ impl FromRequest<Arc<App>> for Submission {
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, PageError> {
         let (headers, device) = (request.headers().clone(), Device::of(&request));
         let source = source::of(&headers, request.extensions());
-        let form = UnverifiedForm::read(app, request).await.map_err(|why| PageError::bad_form(app, &why))?;
+        let form = UnverifiedForm::read(app, request).await.map_err(|why| PageError::bad_form(&why))?;
         let browser = Browser::recognise(app, &headers);
         Ok(Self { form, sender: Sender { now: app.now(), browser, device, source, headers } })
     }

@@ -1,4 +1,4 @@
-//! What lies around every endpoint.
+//! What lies around every endpoint; `routes` walks over them all.
 
 use std::time::Duration;
 
@@ -8,87 +8,7 @@ use passant_tests::on_both_engines;
 
 use super::*;
 
-const JSON: [&str; 7] = [
-    "/.well-known/openid-configuration",
-    "/.well-known/oauth-authorization-server",
-    "/jwks.json",
-    "/token",
-    "/introspect",
-    "/revoke",
-    "/userinfo",
-];
-const PAGES: [&str; 10] = [
-    "/",
-    "/authorize",
-    "/authorize/resume",
-    "/login",
-    "/consent",
-    "/logout",
-    "/end_session",
-    "/end_session/confirm",
-    "/set-up",
-    "/demo",
-];
-const PLAIN: [&str; 4] = ["/assets/passant.css", "/assets/none", "/healthz", "/readyz"];
-
 on_both_engines! {
-    async fn table_of_routes_is_the_routers(world) {
-        let source = include_str!("../../../issuer/src/http/mod.rs");
-        let routed: Vec<&str> = source.split(".route(\"").skip(1).map(|rest| rest.split_once('"').unwrap().0).collect();
-        let known = |path: &&&str| !JSON.contains(path) && !PAGES.contains(path) && !PLAIN.contains(path) && **path != "/assets/{name}";
-        assert_eq!(routed.iter().filter(known).count(), 0, "a route is missing here: {routed:?}");
-        assert_eq!(routed.len(), JSON.len() + PAGES.len() + PLAIN.len() - 1);
-        drop(world);
-    }
-
-    async fn every_answer_has_the_security_headers(world) {
-        let all = JSON.iter().chain(&PAGES).chain(&PLAIN).chain(&["/none"]);
-        for path in all {
-            for method in [Method::GET, Method::POST, Method::PUT, Method::HEAD] {
-                let answer = world.agent().send(method.clone(), path, &[FORM], Body::empty()).await;
-                let what = format!("{method} {path}");
-                assert!(!answer.status.is_server_error(), "{what}: {}", answer.status);
-                assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{what}");
-                assert_eq!(answer.header("referrer-policy"), Some("no-referrer"), "{what}");
-                assert_eq!(answer.header("x-frame-options"), Some("DENY"), "{what}");
-                assert_eq!(answer.header("strict-transport-security"), Some("max-age=63072000"), "{what}");
-                assert_eq!(answer.header("cross-origin-opener-policy"), Some("same-origin"), "{what}");
-                assert!(answer.header("permissions-policy").is_some() && answer.header("x-request-id").is_some(), "{what}");
-                let policy = answer.header("content-security-policy").unwrap();
-                for part in ["default-src 'none'", "base-uri 'none'", "frame-ancestors 'none'", "form-action '"] {
-                    assert!(policy.contains(part), "{what}: {policy}");
-                }
-                assert!(!policy.contains("unsafe") && !policy.contains('*'), "{what}: {policy}");
-                let cache = answer.header("cache-control").unwrap();
-                let public = answer.status.is_success() && (path.starts_with("/assets") || JSON[..3].contains(path));
-                assert_eq!(cache.starts_with("public, max-age="), public, "{what}: {cache}");
-                assert!(public || cache == "no-store", "{what}: {cache}");
-                assert!(answer.header("server").is_none(), "{what}");
-            }
-        }
-    }
-
-    async fn json_endpoints_may_be_read_by_other_origins_and_pages_may_not(world) {
-        let origin = ("origin", "https://spa.example.com");
-        let preflight = [origin, ("access-control-request-method", "POST"), ("access-control-request-headers", "authorization")];
-        for path in JSON {
-            let answer = world.agent().send(Method::GET, path, &[origin], Body::empty()).await;
-            assert_eq!(answer.header("access-control-allow-origin"), Some("*"), "{path}");
-            assert!(answer.header("access-control-allow-credentials").is_none(), "{path}");
-            let asked = world.agent().send(Method::OPTIONS, path, &preflight, Body::empty()).await;
-            assert_eq!(asked.status, StatusCode::OK, "{path}");
-            assert!(asked.header("access-control-allow-headers").unwrap().contains("authorization"));
-            assert!(asked.header("access-control-allow-methods").unwrap().contains("POST"));
-            assert!(asked.header("access-control-allow-credentials").is_none(), "{path}");
-        }
-        for path in PAGES.iter().chain(&PLAIN).chain(&["/none"]) {
-            for (method, headers) in [(Method::GET, &preflight[..1]), (Method::OPTIONS, &preflight[..])] {
-                let answer = world.agent().send(method, path, headers, Body::empty()).await;
-                assert!(answer.headers.keys().all(|name| !name.as_str().starts_with("access-control-")), "{path}");
-            }
-        }
-    }
-
     async fn error_of_a_json_endpoint_can_be_read_by_other_origins(world) {
         let headers = [("origin", "https://spa.example.com"), FORM];
         let answer = world.agent().send(Method::POST, "/token", &headers, Body::from("client_id=x")).await;
@@ -113,7 +33,7 @@ on_both_engines! {
             assert_page(&answer, 405);
             assert_eq!(answer.header("allow"), Some(allow));
         }
-        for path in &JSON[..3] {
+        for path in ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server", "/jwks.json"] {
             let answer = world.agent().send(Method::POST, path, &[FORM], Body::empty()).await;
             assert_error(&answer, 405, "invalid_request");
             assert_eq!(answer.header("allow"), Some("GET,HEAD"));

@@ -14,6 +14,7 @@ mod logout;
 mod redirect_tricks;
 mod resume;
 mod revoke;
+mod routes;
 mod set_up;
 mod token;
 mod userinfo;

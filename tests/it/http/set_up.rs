@@ -9,7 +9,7 @@ use passant_tests::on_both_engines;
 use super::*;
 
 /// What a start prints while there is no administrator.
-async fn link(world: &World) -> String {
+pub(super) async fn link(world: &World) -> String {
     let token = OpaqueToken::random("psu_");
     world.secrets.collect("set-up token", token.expose());
     let tick = {

@@ -2,10 +2,12 @@
 //! collector of secrets.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::http::{HeaderMap, Method, Request, StatusCode, header};
+use axum::extract::ConnectInfo;
+use axum::http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use serde_json::Value;
 use tower::ServiceExt;
@@ -16,6 +18,7 @@ use super::{ISSUER, World};
 pub struct Agent {
     world: Arc<World>,
     cookies: BTreeMap<String, String>,
+    peer: SocketAddr,
 }
 
 /// What came back.
@@ -62,7 +65,7 @@ impl Answer {
 
 impl Agent {
     pub(super) fn new(world: Arc<World>) -> Self {
-        Self { world, cookies: BTreeMap::new() }
+        Self { world, cookies: BTreeMap::new(), peer: SocketAddr::from(([203, 0, 113, 1], 49152)) }
     }
 
     /// The issuer that this browser talks to.
@@ -78,6 +81,12 @@ impl Agent {
     /// Takes over cookies, as a thief would.
     pub fn with_cookies(mut self, cookies: &BTreeMap<String, String>) -> Self {
         self.cookies.clone_from(cookies);
+        self
+    }
+
+    /// Connects from another address; 203.0.113.1 without this.
+    pub fn coming_from(mut self, address: &str) -> Self {
+        self.peer.set_ip(address.parse().expect("an IP address"));
         self
     }
 
@@ -101,18 +110,14 @@ impl Agent {
         self.post(path, &all).await
     }
 
+    /// Sends a request without a body, and leaves the answer as it comes: it may be no text.
+    pub async fn send_raw(&self, method: Method, path: &str, headers: &[(&str, &str)]) -> Response<Body> {
+        self.ask(method, path, headers, Body::empty()).await
+    }
+
     /// Sends any request.
     pub async fn send(&mut self, method: Method, path: &str, headers: &[(&str, &str)], body: Body) -> Answer {
-        let mut request = Request::builder().method(method).uri(path);
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        if !self.cookies.is_empty() {
-            let jar: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
-            request = request.header(header::COOKIE, jar.join("; "));
-        }
-        let request = request.body(body).expect("the request can be built");
-        let response = self.world.router().oneshot(request).await.expect("the router answers");
+        let response = self.ask(method, path, headers, body).await;
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.expect("the body arrives").to_bytes();
         let answer = Answer {
@@ -123,6 +128,23 @@ impl Agent {
         self.keep_cookies(&answer);
         self.collect_secrets(&answer);
         answer
+    }
+
+    async fn ask(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Body) -> Response<Body> {
+        let mut request = Request::builder().method(method).uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if headers.iter().all(|(name, _)| !name.eq_ignore_ascii_case("host")) {
+            request = request.header(header::HOST, self.world.app.config.issuer.authority());
+        }
+        if !self.cookies.is_empty() {
+            let jar: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            request = request.header(header::COOKIE, jar.join("; "));
+        }
+        let mut request = request.body(body).expect("the request can be built");
+        request.extensions_mut().insert(ConnectInfo(self.peer));
+        self.world.router().oneshot(request).await.expect("the router answers")
     }
 
     fn keep_cookies(&mut self, answer: &Answer) {

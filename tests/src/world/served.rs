@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use passant::config::Config;
 use passant::domain::issuer_url::IssuerUrl;
+use passant::http::serve::Listener;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::{Engine, World};
@@ -17,6 +18,7 @@ pub struct Served {
     /// Its issuer, such as `http://localhost:49152`.
     pub issuer: String,
     serving: JoinHandle<()>,
+    _ending: watch::Sender<bool>,
 }
 
 impl Served {
@@ -30,9 +32,10 @@ impl Served {
             change(config);
         })
         .await;
-        let router: Router = world.router();
-        let serving = tokio::spawn(async move { axum::serve(listener, router).await.expect("the listener works") });
-        Self { world: Arc::new(world), issuer, serving }
+        let listening = Listener::new(listener, &world.app, None);
+        let ending = watch::Sender::new(false);
+        let serving = tokio::spawn(listening.serve(ending.subscribe()));
+        Self { world: Arc::new(world), issuer, serving, _ending: ending }
     }
 
     /// Stops answering: the issuer is gone, its database stays.

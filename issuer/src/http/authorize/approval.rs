@@ -71,7 +71,7 @@ pub(crate) async fn take(
     let error = match (step, signed_in) {
         (Step::Approve, Some(signed_in)) => match write(app, asked, signed_in, Basis::Remembered, now).await? {
             Written::Code(code) => return Ok(Some(asked.back().with_code(app, code.expose()))),
-            Written::Gone => return Err(PageError::request_gone(app)),
+            Written::Gone => return Err(PageError::request_gone()),
             Written::NotAllowed if !asked.request.prompt.none => return Ok(None),
             Written::NotAllowed => consent_required(),
         },
@@ -79,7 +79,7 @@ pub(crate) async fn take(
             RequestError::new("login_required", "nobody is signed in, not recently enough, or somebody else")
         }
         (Step::ConsentRequired, _) => consent_required(),
-        (Step::SignIn | Step::Consent | Step::Approve, _) => return Err(PageError::request_gone(app)),
+        (Step::SignIn | Step::Consent | Step::Approve, _) => return Err(PageError::request_gone()),
     };
     Ok(Some(asked.back().with_error(app, &error)))
 }
@@ -93,7 +93,7 @@ pub(crate) async fn approve(
 ) -> Result<Response, PageError> {
     match write(app, asked, signed_in, Basis::Click, now).await? {
         Written::Code(code) => Ok(asked.back().with_code(app, code.expose())),
-        Written::Gone | Written::NotAllowed => Err(PageError::request_gone(app)),
+        Written::Gone | Written::NotAllowed => Err(PageError::request_gone()),
     }
 }
 
@@ -103,7 +103,7 @@ pub(crate) async fn deny(app: &Arc<App>, asked: Asked<'_>, signed_in: &SignedIn,
     if let Some(handle) = &asked.answers
         && !authorization_requests::refuse(&signed_in.db(app, &asked.source), handle.clone(), event, now).await?
     {
-        return Err(PageError::request_gone(app));
+        return Err(PageError::request_gone());
     }
     Ok(asked.back().with_error(app, &RequestError::new("access_denied", "the user said no")))
 }

@@ -59,10 +59,10 @@ pub(super) async fn get(State(app): State<Arc<App>>, visit: Visit) -> Result<Res
 /// By POST: it may come from another site and so without our cookies. The request is kept, and followed by GET.
 pub(super) async fn post(State(app): State<Arc<App>>, request: Request) -> Result<Response, PageError> {
     let bare = request.uri().query().is_none_or(str::is_empty);
-    let FormBody(params) = FormBody::read(request).await.map_err(|why| PageError::bad_form(&app, &why))?;
+    let FormBody(params) = FormBody::read(request).await.map_err(|why| PageError::bad_form(&why))?;
     let now = app.now();
     if !bare {
-        return Err(PageError::unreadable(&app, &"a posted request carries its parameters in the body alone"));
+        return Err(PageError::unreadable(&"a posted request carries its parameters in the body alone"));
     }
     match judge(&app, &params, now).await? {
         Judged::Good(good) => {
@@ -74,7 +74,7 @@ pub(super) async fn post(State(app): State<Arc<App>>, request: Request) -> Resul
 }
 
 async fn judge(app: &Arc<App>, params: &Params, now: UnixTime) -> Result<Judged, PageError> {
-    let unknown_client = || PageError::unknown_client(app);
+    let unknown_client = PageError::unknown_client;
     let id: ClientId = params.get("client_id").and_then(|id| id.parse().ok()).ok_or_else(unknown_client)?;
     let mut reader = app.db.reader().await?;
     let found = clients::find(&mut reader.conn(), &id, now).await?;
@@ -87,7 +87,7 @@ async fn judge(app: &Arc<App>, params: &Params, now: UnixTime) -> Result<Judged,
     let redirect_uri = params
         .get("redirect_uri")
         .filter(|presented| client.redirect_uri(presented).is_some())
-        .ok_or_else(|| PageError::unregistered_redirect_uri(app))?;
+        .ok_or_else(PageError::unregistered_redirect_uri)?;
     match AuthorizationRequest::parse(params, &client, redirect_uri).and_then(|request| with_hint(app, params, request)) {
         Ok(request) => Ok(Judged::Good(Box::new((client, request)))),
         Err(error) => {

@@ -75,7 +75,7 @@ pub(crate) async fn get(State(app): State<Arc<App>>, visit: Visit) -> Result<Res
 
 /// Finds the kept request of a handle; one that no browser has followed yet is bound to this one.
 pub(crate) async fn find(app: &Arc<App>, handle: Option<&str>, browser: &Browser, now: UnixTime) -> Result<Resumed, PageError> {
-    let gone = || PageError::request_gone(app);
+    let gone = PageError::request_gone;
     let handle = OpaqueToken::presented(handle.filter(|text| text.len() <= 64).ok_or_else(gone)?);
     let mut reader = app.db.reader().await?;
     let mut kept = authorization_requests::find(&mut reader.conn(), &handle.hash(), now).await?.ok_or_else(gone)?;

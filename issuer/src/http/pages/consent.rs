@@ -35,8 +35,8 @@ pub(crate) async fn get(State(app): State<Arc<App>>, visit: Visit) -> Result<Res
 
 /// Takes the answer.
 pub(crate) async fn post(State(app): State<Arc<App>>, Submission { form, sender }: Submission) -> Result<Response, PageError> {
-    let Some(signed_in) = sender.signed_in(&app).await? else { return Err(PageError::request_gone(&app)) };
-    let params = form.verify(&app, &signed_in.cookie).map_err(|why| PageError::forged(&app, &why))?;
+    let Some(signed_in) = sender.signed_in(&app).await? else { return Err(PageError::request_gone()) };
+    let params = form.verify(&app, &signed_in.cookie).map_err(|why| PageError::forged(&why))?;
     let resumed = resume::find(&app, params.get("request"), &sender.browser, sender.now).await?;
     if resumed.step(&app, Some(&signed_in), sender.now).await? != Step::Consent {
         return Ok(redirect::to(&resume::path(resumed.handle.expose())));
@@ -44,7 +44,7 @@ pub(crate) async fn post(State(app): State<Arc<App>>, Submission { form, sender 
     match params.get("answer") {
         Some("allow") => approval::approve(&app, &resumed.asked(sender.source), &signed_in, sender.now).await,
         Some("deny") => approval::deny(&app, resumed.asked(sender.source), &signed_in, sender.now).await,
-        _ => Err(PageError::unreadable(&app, &"the answer must be allow or deny")),
+        _ => Err(PageError::unreadable(&"the answer must be allow or deny")),
     }
 }
 

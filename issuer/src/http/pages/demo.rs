@@ -23,7 +23,7 @@ pub const OWN_SCOPE: (&str, &str) = ("orders:read", "Read your orders");
 /// Shows the page.
 pub(crate) async fn get(State(app): State<Arc<App>>) -> Result<Response, PageError> {
     if !app.demo {
-        return Err(PageError::not_found(&app));
+        return Err(PageError::not_found());
     }
     let template = Demo {
         frame: &frame(&app, app.now()),

@@ -49,9 +49,9 @@ pub(crate) async fn get(State(app): State<Arc<App>>, visit: Visit) -> Result<Res
 /// By POST: it comes from another site and so without our cookies. The request is sealed, and followed by GET.
 pub(crate) async fn post(State(app): State<Arc<App>>, request: Request) -> Result<Response, PageError> {
     let bare = request.uri().query().is_none_or(str::is_empty);
-    let FormBody(params) = FormBody::read(request).await.map_err(|why| PageError::bad_form(&app, &why))?;
+    let FormBody(params) = FormBody::read(request).await.map_err(|why| PageError::bad_form(&why))?;
     if !bare {
-        return Err(PageError::unreadable(&app, &"a posted request carries its parameters in the body alone"));
+        return Err(PageError::unreadable(&"a posted request carries its parameters in the body alone"));
     }
     let now = app.now();
     let request = judge(&app, &params, now).await?;
@@ -60,10 +60,10 @@ pub(crate) async fn post(State(app): State<Arc<App>>, request: Request) -> Resul
 
 /// The user's word.
 pub(crate) async fn confirm(State(app): State<Arc<App>>, Submission { form, sender }: Submission) -> Result<Response, PageError> {
-    form.came_from_us().map_err(|why| PageError::forged(&app, &why))?;
+    form.came_from_us().map_err(|why| PageError::forged(&why))?;
     // Signed out meanwhile: there is nothing that the form could be bound to, and nothing left to do.
     let Some(signed_in) = sender.signed_in(&app).await? else { return signed_out(&app, sender.now) };
-    let params = form.verify(&app, &signed_in.cookie).map_err(|why| PageError::forged(&app, &why))?;
+    let params = form.verify(&app, &signed_in.cookie).map_err(|why| PageError::forged(&why))?;
     let request = open(&app, params.get("request"), sender.now)?;
     end(&app, &Leaving { request, confirmed: true, now: sender.now }, signed_in, &sender.source).await
 }
@@ -77,9 +77,8 @@ struct Leaving {
 
 /// Judges the parameters. What an application got wrong it is told by a page; a hint that is none only makes it a stranger, because its
 /// key may be long gone.
-async fn judge(app: &Arc<App>, params: &Params, now: UnixTime) -> Result<LogoutRequest, PageError> {
-    let unknown_client = || PageError::unknown_client(app);
-    let named = params.get("client_id").map(|id| id.parse::<ClientId>().map_err(|_| unknown_client())).transpose()?;
+async fn judge(app: &App, params: &Params, now: UnixTime) -> Result<LogoutRequest, PageError> {
+    let named = params.get("client_id").map(|id| id.parse::<ClientId>().map_err(|_| PageError::unknown_client())).transpose()?;
     let hint = params.get("id_token_hint").map(|hint| read_hint(app, hint));
     let (audience, hint, stranger) = match hint {
         Some(Some((audience, hint))) => (Some(audience), Some(hint), false),
@@ -89,25 +88,25 @@ async fn judge(app: &Arc<App>, params: &Params, now: UnixTime) -> Result<LogoutR
     if let (Some(named), Some(audience)) = (&named, &audience)
         && named != audience
     {
-        return Err(PageError::unreadable(app, &"client_id is not the client that id_token_hint was issued to"));
+        return Err(PageError::unreadable(&"client_id is not the client that id_token_hint was issued to"));
     }
     let client = match named.as_ref().or(audience.as_ref()) {
         Some(id) => living(app, id, now).await?,
         None => None,
     };
     if named.is_some() && client.is_none() {
-        return Err(unknown_client());
+        return Err(PageError::unknown_client());
     }
     let post_logout_redirect_uri = match (&client, params.get("post_logout_redirect_uri")) {
         (Some(client), Some(uri)) if !stranger => {
             let registered = client.post_logout_redirect_uri(uri);
-            Some(registered.ok_or_else(|| PageError::unregistered_post_logout_redirect_uri(app))?.as_str().to_owned())
+            Some(registered.ok_or_else(PageError::unregistered_post_logout_redirect_uri)?.as_str().to_owned())
         }
         _ => None,
     };
     let state = params.get("state").map(str::to_owned);
     if state.as_ref().is_some_and(|state| state.len() > LONGEST_STATE) {
-        return Err(PageError::unreadable(app, &format!("state is longer than {LONGEST_STATE} bytes")));
+        return Err(PageError::unreadable(&format!("state is longer than {LONGEST_STATE} bytes")));
     }
     Ok(LogoutRequest { client_id: client.map(|client| client.id.clone()), hint, post_logout_redirect_uri, state })
 }
@@ -130,15 +129,15 @@ async fn living(app: &App, id: &ClientId, now: UnixTime) -> Result<Option<Client
     Ok(alive.map(|record| record.client))
 }
 
-fn seal(app: &Arc<App>, request: &LogoutRequest, now: UnixTime) -> Result<String, PageError> {
-    request.seal(app.csrf_key(), now).map_err(|why| PageError::unreadable(app, &why))
+fn seal(app: &App, request: &LogoutRequest, now: UnixTime) -> Result<String, PageError> {
+    request.seal(app.csrf_key(), now).map_err(|why| PageError::unreadable(&why))
 }
 
-fn open(app: &Arc<App>, sealed: Option<&str>, now: UnixTime) -> Result<LogoutRequest, PageError> {
-    sealed.and_then(|sealed| LogoutRequest::open(sealed, app.csrf_key(), now)).ok_or_else(|| PageError::request_gone(app))
+fn open(app: &App, sealed: Option<&str>, now: UnixTime) -> Result<LogoutRequest, PageError> {
+    sealed.and_then(|sealed| LogoutRequest::open(sealed, app.csrf_key(), now)).ok_or_else(PageError::request_gone)
 }
 
-async fn ask(app: &Arc<App>, leaving: &Leaving, signed_in: &SignedIn) -> Result<Response, PageError> {
+async fn ask(app: &App, leaving: &Leaving, signed_in: &SignedIn) -> Result<Response, PageError> {
     let Leaving { request, now, .. } = leaving;
     let client = match &request.client_id {
         Some(id) => living(app, id, *now).await?,
@@ -159,7 +158,7 @@ async fn ask(app: &Arc<App>, leaving: &Leaving, signed_in: &SignedIn) -> Result<
 }
 
 /// Ends the session, takes its cookie away and goes on.
-async fn end(app: &Arc<App>, leaving: &Leaving, signed_in: SignedIn, source: &Source) -> Result<Response, PageError> {
+async fn end(app: &App, leaving: &Leaving, signed_in: SignedIn, source: &Source) -> Result<Response, PageError> {
     sessions::end(&signed_in.db(app, source), signed_in.session.id, leaving.now).await?;
     let mut answer = go(app, leaving).await?;
     answer.headers_mut().append(header::SET_COOKIE, Cookie::Session.clear(app));
@@ -167,7 +166,7 @@ async fn end(app: &Arc<App>, leaving: &Leaving, signed_in: SignedIn, source: &So
 }
 
 /// Sends the browser where the request wants it, if that is still one of its client's addresses.
-async fn go(app: &Arc<App>, leaving: &Leaving) -> Result<Response, PageError> {
+async fn go(app: &App, leaving: &Leaving) -> Result<Response, PageError> {
     let Leaving { request, confirmed, now } = leaving;
     if let (Some(uri), Some(id)) = (request.destination(*confirmed), &request.client_id)
         && living(app, id, *now).await?.is_some_and(|client| client.post_logout_redirect_uri(uri).is_some())

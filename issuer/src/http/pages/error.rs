@@ -1,7 +1,5 @@
 //! The error page: what a person sees when something cannot go on, with a line for the makers of the application.
 
-use std::sync::Arc;
-
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
@@ -10,13 +8,10 @@ use super::{Policy, frame, page};
 use crate::app::App;
 use crate::http::error::{Fault, FaultKind, answers_faults, bare};
 use crate::http::form::{ForgeryError, FormError};
-use crate::secret::random_id;
 
 /// Why a page cannot be shown; what the person is told of it is in the one match of [`PageError::words`].
-pub(crate) struct PageError {
-    kind: Kind,
-    app: Option<Arc<App>>,
-}
+#[derive(Debug, Clone)]
+pub(crate) struct PageError(Kind);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Kind {
@@ -30,6 +25,9 @@ enum Kind {
     Forged,
     NotFound,
     WrongMethod,
+    AddressTooLong,
+    HeadTooLong,
+    Misdirected,
     Unavailable,
     Internal,
 }
@@ -47,57 +45,53 @@ const NOTHING_SENT: &str = "You have done nothing wrong, and nothing was sent. G
 const AGAIN: &str = "Go back to where you came from and start again.";
 
 impl PageError {
-    fn new(app: &Arc<App>, kind: Kind) -> Self {
-        Self { kind, app: Some(Arc::clone(app)) }
-    }
-
     /// The client of an authorization request is unknown.
-    pub(crate) fn unknown_client(app: &Arc<App>) -> Self {
-        Self::new(app, Kind::UnknownClient)
+    pub(crate) fn unknown_client() -> Self {
+        Self(Kind::UnknownClient)
     }
 
     /// The redirect URI is not one of the client's.
-    pub(crate) fn unregistered_redirect_uri(app: &Arc<App>) -> Self {
-        Self::new(app, Kind::UnregisteredRedirectUri)
+    pub(crate) fn unregistered_redirect_uri() -> Self {
+        Self(Kind::UnregisteredRedirectUri)
     }
 
     /// A logout request wants the browser somewhere that is not the client's.
-    pub(crate) fn unregistered_post_logout_redirect_uri(app: &Arc<App>) -> Self {
-        Self::new(app, Kind::UnregisteredPostLogoutRedirectUri)
+    pub(crate) fn unregistered_post_logout_redirect_uri() -> Self {
+        Self(Kind::UnregisteredPostLogoutRedirectUri)
     }
 
     /// The request cannot be read.
-    pub(crate) fn unreadable(app: &Arc<App>, why: &dyn std::fmt::Display) -> Self {
-        Self::new(app, Kind::Unreadable(why.to_string()))
+    pub(crate) fn unreadable(why: &dyn std::fmt::Display) -> Self {
+        Self(Kind::Unreadable(why.to_string()))
     }
 
     /// The form cannot be read.
-    pub(crate) fn bad_form(app: &Arc<App>, why: &FormError) -> Self {
+    pub(crate) fn bad_form(why: &FormError) -> Self {
         match why {
-            FormError::TooLong => Self::new(app, Kind::TooLong),
-            FormError::NotAForm | FormError::Unreadable | FormError::Params(_) => Self::unreadable(app, why),
+            FormError::TooLong => Self(Kind::TooLong),
+            FormError::NotAForm | FormError::Unreadable | FormError::Params(_) => Self::unreadable(why),
         }
     }
 
     /// The kept request was answered, has expired, or belongs to another browser.
-    pub(crate) fn request_gone(app: &Arc<App>) -> Self {
-        Self::new(app, Kind::RequestGone)
+    pub(crate) fn request_gone() -> Self {
+        Self(Kind::RequestGone)
     }
 
     /// The set-up link does not work any more.
-    pub(crate) fn set_up_link_dead(app: &Arc<App>) -> Self {
-        Self::new(app, Kind::SetUpLinkDead)
+    pub(crate) fn set_up_link_dead() -> Self {
+        Self(Kind::SetUpLinkDead)
     }
 
     /// A form that was not ours, or of another session.
-    pub(crate) fn forged(app: &Arc<App>, why: &ForgeryError) -> Self {
+    pub(crate) fn forged(why: &ForgeryError) -> Self {
         tracing::warn!(%why, "refused a form");
-        Self::new(app, Kind::Forged)
+        Self(Kind::Forged)
     }
 
     /// There is no such page.
-    pub(crate) fn not_found(app: &Arc<App>) -> Self {
-        Self::new(app, Kind::NotFound)
+    pub(crate) fn not_found() -> Self {
+        Self(Kind::NotFound)
     }
 
     fn from_fault(fault: &Fault) -> Self {
@@ -105,11 +99,11 @@ impl PageError {
             FaultKind::Unavailable => Kind::Unavailable,
             FaultKind::Internal => Kind::Internal,
         };
-        Self { kind, app: None }
+        Self(kind)
     }
 
     fn words(&self) -> Words {
-        match &self.kind {
+        match &self.0 {
             Kind::UnknownClient => Words {
                 status: StatusCode::BAD_REQUEST,
                 title: "This link does not work",
@@ -183,6 +177,27 @@ impl PageError {
                 advice: "Start from the front page, or from the application that you want to use.",
                 note: None,
             },
+            Kind::AddressTooLong => Words {
+                status: StatusCode::URI_TOO_LONG,
+                title: "This link does not work",
+                lead: "Its address is longer than we can take.",
+                advice: NOTHING_SENT,
+                note: Some(("invalid_request", "the address is longer than 8 KiB; send long requests by POST.".to_owned())),
+            },
+            Kind::HeadTooLong => Words {
+                status: StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+                title: "That was too much",
+                lead: "Your browser sent more along than we can take.",
+                advice: "Delete the cookies of this site and load the page again.",
+                note: None,
+            },
+            Kind::Misdirected => Words {
+                status: StatusCode::MISDIRECTED_REQUEST,
+                title: "This is not the right address",
+                lead: "You have come here by an address that is not ours.",
+                advice: "Sign in only where the address bar shows the name above.",
+                note: None,
+            },
             Kind::Unavailable => Words {
                 status: StatusCode::SERVICE_UNAVAILABLE,
                 title: "Please try again in a moment",
@@ -204,47 +219,44 @@ impl PageError {
 answers_faults!(PageError);
 
 impl IntoResponse for PageError {
+    /// A status and what goes on the page: the outermost layer, which knows the request's id, puts the page around it.
     fn into_response(self) -> Response {
-        let words = self.words();
-        let reference = random_id();
-        tracing::info!(kind = ?self.kind, %reference, "showed an error page");
-        let Some(app) = self.app else {
-            // A fault deep inside knows no App to render with; the outermost layer puts the page around it.
-            let mut bare = words.status.into_response();
-            bare.extensions_mut().insert(Unrendered(self.kind));
-            return bare;
-        };
-        let template = ErrorPage {
-            frame: &frame(&app, app.now()),
-            status: words.status.as_u16(),
-            title: words.title,
-            lead: words.lead,
-            advice: words.advice,
-            for_the_makers: words.note.as_ref().map(|(code, description)| MakersNote { code, description }),
-            reference: &reference,
-        };
-        let mut answer = page(words.status, &template, Policy::default()).unwrap_or_else(|_| words.status.into_response());
-        if words.status == StatusCode::SERVICE_UNAVAILABLE {
-            answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
-        }
-        answer
+        let mut bare = self.words().status.into_response();
+        bare.extensions_mut().insert(self);
+        bare
     }
 }
 
-/// Marks an answer whose error page is still to be rendered.
-#[derive(Debug, Clone)]
-struct Unrendered(Kind);
-
-/// Renders the page of a fault that had no App at hand, or of an answer that the router or a limit gave without words.
-pub(crate) fn rendered(app: &Arc<App>, answer: Response) -> Response {
-    let kind = match (answer.extensions().get::<Unrendered>(), bare(&answer)) {
-        (Some(Unrendered(kind)), _) => kind.clone(),
+/// Renders the page of an error, or of an answer that the router or a limit gave without words. What the person can quote is the
+/// request's own id, which is in the log too.
+pub(crate) fn rendered(app: &App, request_id: &str, answer: Response) -> Response {
+    let kind = match (answer.extensions().get::<PageError>(), bare(&answer)) {
+        (Some(PageError(kind)), _) => kind.clone(),
+        (None, Some(StatusCode::BAD_REQUEST)) => Kind::Unreadable("it does not name the one host that it is for".to_owned()),
         (None, Some(StatusCode::METHOD_NOT_ALLOWED)) => Kind::WrongMethod,
+        (None, Some(StatusCode::URI_TOO_LONG)) => Kind::AddressTooLong,
+        (None, Some(StatusCode::MISDIRECTED_REQUEST)) => Kind::Misdirected,
+        (None, Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)) => Kind::HeadTooLong,
         (None, Some(StatusCode::SERVICE_UNAVAILABLE)) => Kind::Unavailable,
         (None, Some(StatusCode::INTERNAL_SERVER_ERROR)) => Kind::Internal,
         (None, _) => return answer,
     };
-    let mut page = PageError::new(app, kind).into_response();
+    let error = PageError(kind);
+    let words = error.words();
+    tracing::info!(kind = ?error.0, "showed an error page");
+    let template = ErrorPage {
+        frame: &frame(app, app.now()),
+        status: words.status.as_u16(),
+        title: words.title,
+        lead: words.lead,
+        advice: words.advice,
+        for_the_makers: words.note.as_ref().map(|(code, description)| MakersNote { code, description }),
+        reference: request_id,
+    };
+    let mut page = page(words.status, &template, Policy::default()).unwrap_or_else(|_| words.status.into_response());
+    if words.status == StatusCode::SERVICE_UNAVAILABLE {
+        page.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+    }
     if let Some(allow) = answer.headers().get(header::ALLOW) {
         page.headers_mut().insert(header::ALLOW, allow.clone());
     }

@@ -54,7 +54,7 @@ pub(crate) async fn post(State(app): State<Arc<App>>, Submission { form, sender 
             let answer = show(&app, &shown, Some(SignInProblem::OpenTooLong), sender.now)?;
             return Ok(sender.browser.remember(answer));
         }
-        Err(why @ ForgeryError::CrossSite) => return Err(PageError::forged(&app, &why)),
+        Err(why @ ForgeryError::CrossSite) => return Err(PageError::forged(&why)),
     };
     let resumed = waiting_request(&app, &params, &sender.browser, sender.now).await?;
     let (username, password) = (params.get("username").unwrap_or_default(), params.get("password").unwrap_or_default());
@@ -208,6 +208,7 @@ pub(crate) async fn begin_session(
         expires_at,
     };
     let Device { user_agent, address } = device;
+    let address = Some(address.to_string());
     let new = NewSession { session, cookie_hash: cookie.hash(), user_agent, address };
     sessions::create(&db, new).await?;
     Ok(Cookie::Session.set(app, &cookie))

@@ -17,10 +17,10 @@ use crate::store::sessions;
 /// Signs out. Somebody who is signed out already gets the same answer.
 pub(crate) async fn post(State(app): State<Arc<App>>, Submission { form, sender }: Submission) -> Result<Response, PageError> {
     // Another site's form comes without our cookie. To take the cookie away in the answer would be to sign that person out.
-    form.came_from_us().map_err(|why| PageError::forged(&app, &why))?;
+    form.came_from_us().map_err(|why| PageError::forged(&why))?;
     let carried = Cookie::Session.read(&app, &sender.headers).is_some();
     if let Some(signed_in) = sender.signed_in(&app).await? {
-        form.verify(&app, &signed_in.cookie).map_err(|why| PageError::forged(&app, &why))?;
+        form.verify(&app, &signed_in.cookie).map_err(|why| PageError::forged(&why))?;
         sessions::end(&signed_in.db(&app, &sender.source), signed_in.session.id, sender.now).await?;
     }
     let mut answer = page(StatusCode::OK, &SignedOut { frame: &frame(&app, sender.now) }, Policy::default())?;

@@ -11,10 +11,7 @@ pub(crate) mod logout;
 pub(crate) mod set_up;
 mod views;
 
-use std::sync::Arc;
-
 use askama::Template;
-use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 
@@ -26,11 +23,11 @@ use crate::app::App;
 use crate::clock::UnixTime;
 
 /// Answers an address that nothing is at: a page, or JSON for a client that wants nothing else.
-pub(crate) async fn not_found(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+pub(crate) async fn not_found(headers: HeaderMap) -> Response {
     let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
     match accept.contains("json") && !accept.contains("html") {
         true => OAuthError::not_found().into_response(),
-        false => PageError::not_found(&app).into_response(),
+        false => PageError::not_found().into_response(),
     }
 }
 

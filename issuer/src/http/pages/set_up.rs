@@ -37,7 +37,7 @@ pub(crate) async fn get(State(app): State<Arc<App>>, visit: Visit) -> Result<Res
 
 /// Creates the administrator and signs them in.
 pub(crate) async fn post(State(app): State<Arc<App>>, Submission { form, sender }: Submission) -> Result<Response, PageError> {
-    let params = form.verify(&app, &sender.browser.token).map_err(|why| PageError::forged(&app, &why))?;
+    let params = form.verify(&app, &sender.browser.token).map_err(|why| PageError::forged(&why))?;
     let token = living_link(&app, &params, sender.now).await?;
     let again = |problems: &[SetUpProblem]| show(&app, &sender.browser, token, &params, problems, sender.now);
     let chosen = match Chosen::parse(&params, app.least_password()) {
@@ -60,7 +60,7 @@ pub(crate) async fn post(State(app): State<Arc<App>>, Submission { form, sender 
     };
     match set_up_tokens::redeem(&app.db.by(sender.source.clone()), TokenHash::of(token), user).await? {
         Outcome::Done => {}
-        Outcome::LinkDead => return Err(PageError::set_up_link_dead(&app)),
+        Outcome::LinkDead => return Err(PageError::set_up_link_dead()),
         Outcome::UsernameTaken => return Ok(again(&[SetUpProblem::UsernameTaken])?),
     }
     tracing::info!("the first administrator was created");
@@ -77,7 +77,7 @@ pub(crate) async fn post(State(app): State<Arc<App>>, Submission { form, sender 
 }
 
 async fn living_link<'p>(app: &Arc<App>, params: &'p Params, now: UnixTime) -> Result<&'p str, PageError> {
-    let dead = || PageError::set_up_link_dead(app);
+    let dead = PageError::set_up_link_dead;
     let token = params.get("token").filter(|token| token.len() <= 64).ok_or_else(dead)?;
     let mut reader = app.db.reader().await?;
     let alive = set_up_tokens::alive(&mut reader.conn(), &TokenHash::of(token), now).await?;

@@ -1,0 +1,309 @@
+//! What a connection is doing, and since when: hyper times the head of a request and an idle connection with one clock, and while it
+//! still guesses the protocol with none, so both are measured here.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::framing::Framing;
+use crate::clock::Clock;
+use crate::config::Limits;
+
+/// How a connection that speaks HTTP/2 begins (RFC 9113, section 3.4).
+const PREFACE: &[u8] = b"PRI ";
+
+/// One connection's doings, shared by those that see them.
+#[derive(Clone)]
+pub(super) struct Activity {
+    state: Arc<Mutex<State>>,
+    clock: Arc<dyn Clock>,
+}
+
+/// How patient a server is.
+#[derive(Clone, Copy)]
+pub(super) struct Patience {
+    head: Duration,
+    idle: Duration,
+    stalled: Duration,
+}
+
+impl Patience {
+    pub(super) fn of(limits: &Limits) -> Self {
+        Self { head: limits.head_timeout, idle: limits.idle_timeout, stalled: limits.request_timeout + limits.idle_timeout }
+    }
+}
+
+/// All times are of the monotonic clock.
+struct State {
+    requests: usize,
+    /// When the last byte went in or out.
+    byte_at: Duration,
+    /// When the head began that is being read; that of the first request at once.
+    head_since: Option<Duration>,
+    idle_since: Duration,
+    beginning: Beginning,
+}
+
+enum Beginning {
+    /// So many bytes of the preface have come.
+    Preface(usize),
+    Http2,
+    Http1,
+}
+
+impl State {
+    fn new(now: Duration) -> Self {
+        Self { requests: 0, byte_at: now, head_since: Some(now), idle_since: now, beginning: Beginning::Preface(0) }
+    }
+
+    fn read(&mut self, bytes: &[u8], now: Duration) {
+        self.byte_at = now;
+        if let Beginning::Preface(come) = self.beginning {
+            let rest = PREFACE.get(come..).unwrap_or_default();
+            let same = bytes.iter().zip(rest).take_while(|(one, other)| one == other).count();
+            self.beginning = match (same == rest.len(), same == bytes.len()) {
+                (true, _) => Beginning::Http2,
+                (false, true) => Beginning::Preface(come + same),
+                (false, false) => Beginning::Http1,
+            };
+        }
+        // Between requests an HTTP/2 connection has frames of its own to exchange: they begin no head.
+        match self.beginning {
+            Beginning::Http2 => self.head_since = None,
+            Beginning::Http1 | Beginning::Preface(_) if self.requests == 0 => {
+                self.head_since.get_or_insert(now);
+            }
+            Beginning::Http1 | Beginning::Preface(_) => {}
+        }
+    }
+
+    fn request_begins(&mut self) {
+        self.requests += 1;
+        self.head_since = None;
+    }
+
+    fn request_ends(&mut self, now: Duration) {
+        self.requests = self.requests.saturating_sub(1);
+        self.idle_since = now;
+    }
+
+    fn overdue(&self, now: Duration, patience: Patience) -> Option<&'static str> {
+        let past = |since: Duration, limit: Duration| now.saturating_sub(since) >= limit;
+        match (self.requests, self.head_since) {
+            (0, Some(since)) => past(since, patience.head).then_some("the head of a request did not come in time"),
+            (0, None) => past(self.idle_since, patience.idle).then_some("idle"),
+            _ => past(self.byte_at, patience.stalled).then_some("an answer was not taken in time"),
+        }
+    }
+}
+
+/// A request that is being answered, until it is dropped.
+pub(super) struct Answering(Activity);
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        let now = self.0.clock.monotonic();
+        self.0.state().request_ends(now);
+    }
+}
+
+impl Activity {
+    pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { state: Arc::new(Mutex::new(State::new(clock.monotonic()))), clock }
+    }
+
+    /// Notes that a request has come.
+    pub(super) fn answering(&self) -> Answering {
+        self.state().request_begins();
+        Answering(self.clone())
+    }
+
+    /// Notes that the connection can be spoken on from now: its first head has its time.
+    pub(super) fn opened(&self) {
+        let now = self.clock.monotonic();
+        *self.state() = State::new(now);
+    }
+
+    /// Since when the connection has asked for nothing, unless something is being answered.
+    pub(super) fn waiting_since(&self) -> Option<Duration> {
+        let state = self.state();
+        (state.requests == 0).then(|| state.head_since.unwrap_or(state.idle_since))
+    }
+
+    /// Why the connection has to be closed, if it has.
+    pub(super) fn overdue(&self, patience: Patience) -> Option<&'static str> {
+        let now = self.clock.monotonic();
+        self.state().overdue(now, patience)
+    }
+
+    /// Whether nothing is being answered, and the last answer has gone out.
+    pub(super) fn quiet(&self, last_byte: Duration) -> bool {
+        let now = self.clock.monotonic();
+        let state = self.state();
+        state.requests == 0 && now.saturating_sub(state.byte_at) >= last_byte
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A stream whose bytes are noticed, and read beside hyper.
+pub(super) struct Watched<S> {
+    stream: S,
+    activity: Activity,
+    framing: Framing,
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let outcome = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        if let Some(bytes) = buffer.filled_mut().get_mut(before..).filter(|bytes| !bytes.is_empty()) {
+            let now = self.activity.clock.monotonic();
+            self.activity.state().read(bytes, now);
+            self.framing.read(bytes);
+        }
+        outcome
+    }
+}
+
+impl<S> Watched<S> {
+    pub(super) fn new(stream: S, activity: &Activity) -> Self {
+        Self { stream, activity: activity.clone(), framing: Framing::new() }
+    }
+
+    fn noted(&self, outcome: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(Ok(1..)) = outcome {
+            let now = self.activity.clock.monotonic();
+            self.activity.state().byte_at = now;
+        }
+        outcome
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let outcome = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.noted(outcome)
+    }
+
+    fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        let outcome = Pin::new(&mut self.stream).poll_write_vectored(cx, bytes);
+        self.noted(outcome)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+/// A body whose request is being answered until the last of it was taken.
+pub(super) struct Answer {
+    pub(super) body: Body,
+    pub(super) _answering: Answering,
+}
+
+impl HttpBody for Answer {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PATIENCE: Patience =
+        Patience { head: Duration::from_secs(10), idle: Duration::from_secs(60), stalled: Duration::from_secs(90) };
+
+    fn at(second: u64) -> Duration {
+        Duration::from_secs(second)
+    }
+
+    /// The first second at which the connection is closed.
+    fn closed_at(state: &State) -> u64 {
+        (0..1000).find(|second| state.overdue(at(*second), PATIENCE).is_some()).unwrap()
+    }
+
+    #[test]
+    fn first_head_has_its_time_from_the_beginning_whether_bytes_come_or_not() {
+        let mut state = State::new(at(5));
+        assert_eq!(closed_at(&state), 15);
+        for second in 6..15 {
+            state.read(b"G", at(second));
+            assert_eq!(closed_at(&state), 15, "a byte a second gains no time");
+        }
+    }
+
+    #[test]
+    fn kept_connection_may_idle_and_its_next_head_has_its_own_time() {
+        let mut state = State::new(at(0));
+        state.read(b"GET / HTTP/1.1\r\n\r\n", at(1));
+        state.request_begins();
+        state.request_ends(at(2));
+        assert_eq!(closed_at(&state), 62);
+        state.read(b"GET", at(50));
+        assert_eq!(closed_at(&state), 60);
+        state.read(b" / HTTP/1.1\r\n\r\n", at(51));
+        state.request_begins();
+        assert_eq!(closed_at(&state), 51 + 90);
+    }
+
+    #[test]
+    fn frames_between_requests_of_http_2_begin_no_head_and_keep_nobody_longer() {
+        let mut state = State::new(at(0));
+        for (piece, second) in [(&b"PR"[..], 1), (b"I * HTTP/2.0\r\n\r\nSM\r\n\r\n", 2), (b"ping", 30), (b"ping", 59)] {
+            state.read(piece, at(second));
+            assert_eq!(closed_at(&state), if second == 1 { 10 } else { 60 });
+        }
+        state.request_begins();
+        state.request_begins();
+        state.request_ends(at(61));
+        assert_eq!(closed_at(&state), 59 + 90, "one of the two is still being answered");
+        state.request_ends(at(62));
+        assert_eq!(closed_at(&state), 122);
+    }
+
+    #[test]
+    fn what_only_begins_like_the_preface_is_http_1() {
+        for head in ["PROPFIND / HTTP/1.1", "PUT / HTTP/1.1", "P", "PRI"] {
+            let mut state = State::new(at(0));
+            state.read(head.as_bytes(), at(1));
+            assert_eq!(closed_at(&state), 10, "{head}");
+        }
+    }
+
+    #[test]
+    fn answer_that_nobody_takes_holds_no_connection_for_good() {
+        let mut state = State::new(at(0));
+        state.request_begins();
+        state.byte_at = at(7);
+        assert_eq!(closed_at(&state), 97);
+    }
+}
