@@ -145,6 +145,17 @@ impl Sent {
     }
 }
 
+/// Fails unless a page of ours says no. By GET, the longest trick does not even reach the endpoint.
+#[track_caller]
+fn assert_refused(number: u8, answer: &Answer) {
+    assert_eq!((number, answer.header("location")), (number, None));
+    let too_long = number == 43 && answer.status == StatusCode::URI_TOO_LONG;
+    assert!(too_long || answer.status == StatusCode::BAD_REQUEST, "{number}: {} {}", answer.status, answer.body);
+    if !too_long {
+        assert_page(answer, 400);
+    }
+}
+
 #[test]
 fn the_list_is_whole() {
     let mut numbers: Vec<u8> = tricks().iter().map(|(number, ..)| *number).collect();
@@ -169,8 +180,7 @@ on_both_engines! {
                 let by_get = agent.get(&format!("/authorize?{query}")).await;
                 let by_post = agent.send(Method::POST, "/authorize", &[FORM], Body::from(query)).await;
                 for answer in [by_get, by_post] {
-                    assert_eq!((number, answer.header("location")), (number, None));
-                    assert_page(&answer, 400);
+                    assert_refused(number, &answer);
                 }
             }
             assert_eq!((count(&world, "grants").await, count(&world, "authorization_requests").await), (grants, 0));
@@ -218,8 +228,7 @@ on_both_engines! {
                     let by_get = agent.get(&format!("/end_session?{query}")).await;
                     let by_post = agent.send(Method::POST, "/end_session", &[FORM], Body::from(query)).await;
                     for answer in [by_get, by_post] {
-                        assert_eq!((number, answer.header("location")), (number, None));
-                        assert_page(&answer, 400);
+                        assert_refused(number, &answer);
                     }
                 }
             }

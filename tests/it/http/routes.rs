@@ -75,6 +75,7 @@ async fn good(world: &Arc<World>, client: &Registered, route: &Route, method: &M
             | "/login",
         ) => agent.get(address).await,
         ("POST", "/token") => client.token(world, &[("grant_type", "client_credentials")]).await,
+        ("POST", "/introspect" | "/revoke") => client.post(world, address, &[("token", "unknown")]).await,
         ("GET", "/userinfo") => {
             let tokens = agent.tokens(client, ADA, &[]).await;
             agent.userinfo(tokens.access()).await
@@ -104,17 +105,11 @@ async fn good(world: &Arc<World>, client: &Registered, route: &Route, method: &M
             let home = agent.get("/").await;
             agent.submit(&home, "/logout", &[]).await
         }
-        ("POST", "/introspect" | "/revoke") => {
-            let tokens = agent.tokens(client, ADA, &[]).await;
-            let basic = basic(client.id(), client.secret.as_deref().unwrap());
-            let headers = [FORM, ("authorization", basic.as_str())];
-            world.agent().send(Method::POST, address, &headers, encoded(&[("token", tokens.access())]).into()).await
-        }
         ("GET", "/end_session") => {
             agent.sign_in(ADA.0, ADA.1).await;
-            agent.get(address).await
+            agent.get("/end_session").await
         }
-        ("POST", "/end_session") => agent.send(Method::POST, address, &[FORM], Body::empty()).await,
+        ("POST", "/end_session") => world.agent().send(Method::POST, address, &[FORM], Body::from("state=x")).await,
         ("POST", "/end_session/confirm") => {
             agent.sign_in(ADA.0, ADA.1).await;
             let page = agent.get("/end_session").await;
@@ -144,7 +139,7 @@ async fn posted_request(agent: &mut Agent, client: &Registered) -> Answer {
 
 async fn consent_page(agent: &mut Agent, client: &Registered) -> Answer {
     agent.sign_in(ADA.0, ADA.1).await;
-    let answer = agent.authorize(client, &[]).await;
+    let answer = agent.authorize(client, &[("prompt", "consent")]).await;
     agent.follow(answer).await
 }
 

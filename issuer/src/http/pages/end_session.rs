@@ -77,9 +77,8 @@ struct Leaving {
 
 /// Judges the parameters. What an application got wrong it is told by a page; a hint that is none only makes it a stranger, because its
 /// key may be long gone.
-async fn judge(app: &Arc<App>, params: &Params, now: UnixTime) -> Result<LogoutRequest, PageError> {
-    let unknown_client = || PageError::unknown_client();
-    let named = params.get("client_id").map(|id| id.parse::<ClientId>().map_err(|_| unknown_client())).transpose()?;
+async fn judge(app: &App, params: &Params, now: UnixTime) -> Result<LogoutRequest, PageError> {
+    let named = params.get("client_id").map(|id| id.parse::<ClientId>().map_err(|_| PageError::unknown_client())).transpose()?;
     let hint = params.get("id_token_hint").map(|hint| read_hint(app, hint));
     let (audience, hint, stranger) = match hint {
         Some(Some((audience, hint))) => (Some(audience), Some(hint), false),
@@ -96,7 +95,7 @@ async fn judge(app: &Arc<App>, params: &Params, now: UnixTime) -> Result<LogoutR
         None => None,
     };
     if named.is_some() && client.is_none() {
-        return Err(unknown_client());
+        return Err(PageError::unknown_client());
     }
     let post_logout_redirect_uri = match (&client, params.get("post_logout_redirect_uri")) {
         (Some(client), Some(uri)) if !stranger => {
@@ -130,15 +129,15 @@ async fn living(app: &App, id: &ClientId, now: UnixTime) -> Result<Option<Client
     Ok(alive.map(|record| record.client))
 }
 
-fn seal(app: &Arc<App>, request: &LogoutRequest, now: UnixTime) -> Result<String, PageError> {
+fn seal(app: &App, request: &LogoutRequest, now: UnixTime) -> Result<String, PageError> {
     request.seal(app.csrf_key(), now).map_err(|why| PageError::unreadable(&why))
 }
 
-fn open(app: &Arc<App>, sealed: Option<&str>, now: UnixTime) -> Result<LogoutRequest, PageError> {
+fn open(app: &App, sealed: Option<&str>, now: UnixTime) -> Result<LogoutRequest, PageError> {
     sealed.and_then(|sealed| LogoutRequest::open(sealed, app.csrf_key(), now)).ok_or_else(PageError::request_gone)
 }
 
-async fn ask(app: &Arc<App>, leaving: &Leaving, signed_in: &SignedIn) -> Result<Response, PageError> {
+async fn ask(app: &App, leaving: &Leaving, signed_in: &SignedIn) -> Result<Response, PageError> {
     let Leaving { request, now, .. } = leaving;
     let client = match &request.client_id {
         Some(id) => living(app, id, *now).await?,
@@ -159,7 +158,7 @@ async fn ask(app: &Arc<App>, leaving: &Leaving, signed_in: &SignedIn) -> Result<
 }
 
 /// Ends the session, takes its cookie away and goes on.
-async fn end(app: &Arc<App>, leaving: &Leaving, signed_in: SignedIn, source: &Source) -> Result<Response, PageError> {
+async fn end(app: &App, leaving: &Leaving, signed_in: SignedIn, source: &Source) -> Result<Response, PageError> {
     sessions::end(&signed_in.db(app, source), signed_in.session.id, leaving.now).await?;
     let mut answer = go(app, leaving).await?;
     answer.headers_mut().append(header::SET_COOKIE, Cookie::Session.clear(app));
@@ -167,7 +166,7 @@ async fn end(app: &Arc<App>, leaving: &Leaving, signed_in: SignedIn, source: &So
 }
 
 /// Sends the browser where the request wants it, if that is still one of its client's addresses.
-async fn go(app: &Arc<App>, leaving: &Leaving) -> Result<Response, PageError> {
+async fn go(app: &App, leaving: &Leaving) -> Result<Response, PageError> {
     let Leaving { request, confirmed, now } = leaving;
     if let (Some(uri), Some(id)) = (request.destination(*confirmed), &request.client_id)
         && living(app, id, *now).await?.is_some_and(|client| client.post_logout_redirect_uri(uri).is_some())
