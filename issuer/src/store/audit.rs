@@ -1,5 +1,5 @@
 //! The `audit` table: rows are added in the transaction of the act they tell of, read by the operator, and never changed. The source
-//! of an act is the [`Db`]'s own: see [`Db::by`].
+//! of an act travels with the database handle: see [`super::Db::by`].
 
 use super::{Conn, StoreError, Tx};
 use crate::clock::UnixTime;
