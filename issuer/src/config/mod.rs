@@ -18,7 +18,7 @@ use serde::{Deserialize, Deserializer, de};
 
 pub use self::clients::DeclaredClient;
 pub use self::error::{ConfigError, Place};
-pub use self::sections::{Keys, Limits, Log, LogFormat, Passwords, Sessions};
+pub use self::sections::{Keys, Limits, Log, LogFormat, Passwords, Sessions, Throttle};
 pub use self::storage::{Database, DatabaseTarget, InvalidPostgresUrl, MasterKeySource, PostgresUrl};
 
 use self::clients::{ClientEntry, Declared};
@@ -50,6 +50,8 @@ pub struct Config {
     pub sessions: Sessions,
     /// `[passwords]`
     pub passwords: Passwords,
+    /// `[throttle]`
+    pub throttle: Throttle,
     /// `[limits]`
     pub limits: Limits,
     /// `[log]`
@@ -80,7 +82,8 @@ impl Config {
 
     /// The defaults, for an issuer at this address.
     pub fn for_issuer(issuer: IssuerUrl) -> Self {
-        let Document { listen, data_dir, database, keys, tokens, sessions, passwords, limits, log, .. } = Document::default();
+        let Document { listen, data_dir, database, keys, tokens, sessions, passwords, throttle, limits, log, .. } =
+            Document::default();
         Self {
             issuer,
             listen,
@@ -91,6 +94,7 @@ impl Config {
             tokens,
             sessions,
             passwords,
+            throttle,
             limits,
             log,
             scopes: BTreeMap::new(),
@@ -133,6 +137,7 @@ struct Document {
     tokens: ClientLifetimes,
     sessions: Sessions,
     passwords: Passwords,
+    throttle: Throttle,
     limits: Limits,
     log: Log,
     scopes: BTreeMap<Scope, String>,
@@ -152,6 +157,7 @@ impl Default for Document {
             tokens: ClientLifetimes::default(),
             sessions: Sessions::default(),
             passwords: Passwords::default(),
+            throttle: Throttle::default(),
             limits: Limits::default(),
             log: Log::default(),
             scopes: BTreeMap::new(),
@@ -180,6 +186,11 @@ impl Document {
                 self.tokens.refresh_idle <= self.tokens.refresh_absolute,
                 ["tokens", "refresh_idle", "refresh_absolute"],
                 "refresh_idle must not be longer than refresh_absolute",
+            ),
+            (
+                self.throttle.first_delay <= self.throttle.longest_delay,
+                ["throttle", "first_delay", "longest_delay"],
+                "first_delay must not be longer than longest_delay",
             ),
         ];
         for (holds, [section, one, other], reason) in rules {
@@ -217,6 +228,7 @@ impl Document {
             tokens: self.tokens,
             sessions: self.sessions,
             passwords: self.passwords,
+            throttle: self.throttle,
             limits: self.limits,
             log: self.log,
             scopes: self.scopes,

@@ -12,6 +12,7 @@ mod jwks;
 mod layers;
 pub mod pages;
 mod redirect;
+mod said;
 pub mod serve;
 mod signed_in;
 mod source;
@@ -24,7 +25,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::{get, post};
 
-use self::pages::{assets, consent, demo, home, login, logout, set_up};
+use self::pages::{account, assets, consent, demo, home, login, logout, set_up};
 use crate::app::App;
 
 /// Everything Passant answers. JSON endpoints may be called from other origins and answer OAuth errors; pages may not, and answer
@@ -43,6 +44,11 @@ pub fn router(app: &Arc<App>) -> Router {
         .route("/login", get(login::get).post(login::post))
         .route("/consent", get(consent::get).post(consent::post))
         .route("/logout", post(logout::post))
+        .route("/account/password", get(account::password::get).post(account::password::post))
+        .route("/account/sessions/end", post(account::sessions_end::post))
+        .route("/account/sessions/end-others", post(account::sessions_end_others::post))
+        .route("/account/sessions/end-all", post(account::sessions_end_all::post))
+        .route("/account/applications/withdraw", post(account::applications_withdraw::post))
         .route("/set-up", get(set_up::get).post(set_up::post))
         .route("/demo", get(demo::get))
         .fallback(pages::not_found);

@@ -1,5 +1,7 @@
 //! One file an endpoint, named as its handler is: what each promises, and what it refuses.
 
+mod account;
+mod audit;
 mod authorize;
 mod consent;
 mod discovery;
@@ -11,6 +13,7 @@ mod login;
 mod logout;
 mod resume;
 mod set_up;
+mod throttle;
 mod token;
 mod userinfo;
 
@@ -157,5 +160,5 @@ const BROWSER: &str = "__Host-passant-browser";
 async fn signed_in(agent: &mut Agent) -> bool {
     let home = agent.get("/").await;
     assert_eq!(home.status, StatusCode::OK);
-    home.body.contains("You are signed in")
+    home.body.contains("action=\"/logout\"")
 }

@@ -2,9 +2,11 @@
 //! collector of secrets.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use serde_json::Value;
@@ -16,6 +18,7 @@ use super::{ISSUER, World};
 pub struct Agent {
     world: Arc<World>,
     cookies: BTreeMap<String, String>,
+    peer: Option<ConnectInfo<SocketAddr>>,
 }
 
 /// What came back.
@@ -62,7 +65,7 @@ impl Answer {
 
 impl Agent {
     pub(super) fn new(world: Arc<World>) -> Self {
-        Self { world, cookies: BTreeMap::new() }
+        Self { world, cookies: BTreeMap::new(), peer: None }
     }
 
     /// The issuer that this browser talks to.
@@ -78,6 +81,12 @@ impl Agent {
     /// Takes over cookies, as a thief would.
     pub fn with_cookies(mut self, cookies: &BTreeMap<String, String>) -> Self {
         self.cookies.clone_from(cookies);
+        self
+    }
+
+    /// Connects from an address; without one the issuer knows none.
+    pub fn from(mut self, peer: ConnectInfo<SocketAddr>) -> Self {
+        self.peer = Some(peer);
         self
     }
 
@@ -110,6 +119,9 @@ impl Agent {
         if !self.cookies.is_empty() {
             let jar: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
             request = request.header(header::COOKIE, jar.join("; "));
+        }
+        if let Some(peer) = self.peer {
+            request = request.extension(peer);
         }
         let request = request.body(body).expect("the request can be built");
         let response = self.world.router().oneshot(request).await.expect("the router answers");

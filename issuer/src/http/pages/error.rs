@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use super::views::{ErrorPage, MakersNote};
 use super::{Policy, frame, page};
 use crate::app::App;
+use crate::app::attempts::GateOrStore;
 use crate::http::error::{Fault, FaultKind, answers_faults, bare};
 use crate::http::form::{ForgeryError, FormError};
 use crate::secret::random_id;
@@ -26,6 +27,9 @@ enum Kind {
     TooLong,
     RequestGone,
     SetUpLinkDead,
+    TooMany(u64),
+    SignInAgain,
+    TooManySessions,
     Forged,
     NotFound,
     WrongMethod,
@@ -81,6 +85,21 @@ impl PageError {
     /// The set-up link does not work any more.
     pub(crate) fn set_up_link_dead(app: &Arc<App>) -> Self {
         Self::new(app, Kind::SetUpLinkDead)
+    }
+
+    /// Too many attempts failed before; so many seconds to wait.
+    pub(crate) fn too_many(app: &Arc<App>, seconds: u64) -> Self {
+        Self::new(app, Kind::TooMany(seconds))
+    }
+
+    /// Whoever acted is signed in no more, or something that the act leaned on changed meanwhile.
+    pub(crate) fn sign_in_again(app: &Arc<App>) -> Self {
+        Self::new(app, Kind::SignInAgain)
+    }
+
+    /// There are as many sessions as there may be.
+    pub(crate) fn too_many_sessions(app: &Arc<App>) -> Self {
+        Self::new(app, Kind::TooManySessions)
     }
 
     /// A form that was not ours, or of another session.
@@ -147,6 +166,27 @@ impl PageError {
                 advice: "Whoever runs this server finds a fresh link on its terminal after each start.",
                 note: None,
             },
+            Kind::TooMany(_) => Words {
+                status: StatusCode::TOO_MANY_REQUESTS,
+                title: "Too many attempts",
+                lead: "Too many links that do not work were opened from your network.",
+                advice: "Wait a while, then open the link again.",
+                note: None,
+            },
+            Kind::SignInAgain => Words {
+                status: StatusCode::CONFLICT,
+                title: "Please sign in again",
+                lead: "You are no longer signed in here, or your account changed in another place just now.",
+                advice: "Nothing was done. Start from the front page.",
+                note: None,
+            },
+            Kind::TooManySessions => Words {
+                status: StatusCode::FORBIDDEN,
+                title: "You are signed in in too many places",
+                lead: "Name and password are right, but this account may not be signed in in one more place.",
+                advice: "Sign out in a browser that you no longer need, or choose to log out everywhere there; then sign in here.",
+                note: None,
+            },
             Kind::Forged => Words {
                 status: StatusCode::FORBIDDEN,
                 title: "We did not do that",
@@ -188,6 +228,15 @@ impl PageError {
 
 answers_faults!(PageError);
 
+impl From<GateOrStore> for PageError {
+    fn from(fault: GateOrStore) -> Self {
+        match fault {
+            GateOrStore::Gate(fault) => fault.into(),
+            GateOrStore::Store(fault) => fault.into(),
+        }
+    }
+}
+
 impl IntoResponse for PageError {
     fn into_response(self) -> Response {
         let words = self.words();
@@ -209,6 +258,9 @@ impl IntoResponse for PageError {
             reference: &reference,
         };
         let mut answer = page(words.status, &template, Policy::default()).unwrap_or_else(|_| words.status.into_response());
+        if let Kind::TooMany(seconds) = self.kind {
+            answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
         if words.status == StatusCode::SERVICE_UNAVAILABLE {
             answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
         }

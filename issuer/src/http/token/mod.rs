@@ -86,7 +86,7 @@ pub(super) async fn post(State(app): State<Arc<App>>, request: Request) -> Resul
     app.may_sign()?;
     // Not before the body has come: a slow sender gains no time.
     let now = app.now();
-    let client = authenticate(&app, &headers, &params, now).await?;
+    let client = authenticate(&app, &headers, &source, &params, now).await?;
     app.reached(Checkpoint::ClientProved).await;
     let db = app.db.by(source.with(Actor::Client(client.client().id.clone())));
     let request = TokenRequest { client, params, db, now };
