@@ -94,16 +94,19 @@ on_both_databases! {
     }
 
     async fn any_change_of_the_evidence_undoes_a_password_change_whole(it) {
+        let mut missed = Vec::new();
         for statement in CHANGES {
             let it = Replicas::open(it.engine).await;
             let here = signed_in(&it).await;
             execute(&it.db, statement).await;
-            let tick = it.tick().await;
+            let before = (it.tick().await, Some(password_hash("first")), 1);
             let done = anew::change_password(&it.db, change(&here, "second")).await.unwrap();
-            assert_eq!(done, Anew::SignInAgain, "{statement}");
-            assert_eq!(hash(&it, &here.session.user_id).await, Some(password_hash("first")), "{statement}");
-            assert_eq!((it.tick().await, count(&it.db, "SELECT COUNT(*) FROM sessions").await), (tick, 1), "{statement}");
+            let sessions = count(&it.db, "SELECT COUNT(*) FROM sessions").await;
+            if done != Anew::SignInAgain || (it.tick().await, hash(&it, &here.session.user_id).await, sessions) != before {
+                missed.push(statement);
+            }
         }
+        assert_eq!(missed, [""; 0]);
     }
 
     async fn a_password_is_changed_only_from_the_one_that_was_verified(it) {
@@ -128,17 +131,21 @@ on_both_databases! {
     }
 
     async fn any_change_of_the_evidence_undoes_ending_all_others_whole(it) {
+        let mut missed = Vec::new();
         for statement in CHANGES {
             let it = Replicas::open(it.engine).await;
             let here = signed_in(&it).await;
             execute(&it.db, statement).await;
             let tick = it.tick().await;
-            assert_eq!(anew::end_others(&it.db, acting(&here), NOW).await.unwrap(), Anew::SignInAgain, "{statement}");
-            assert_eq!(it.tick().await, tick, "{statement}");
+            if anew::end_others(&it.db, acting(&here), NOW).await.unwrap() != Anew::SignInAgain || it.tick().await != tick {
+                missed.push(statement);
+            }
         }
+        assert_eq!(missed, [""; 0]);
     }
 
     async fn only_a_grant_that_is_clear_at_every_level_is_born_anew(it) {
+        let mut missed = Vec::new();
         for statement in [
             "UPDATE grants SET ended_at = 1",
             "UPDATE grants SET born = 0",
@@ -154,8 +161,11 @@ on_both_databases! {
             execute(&it.db, statement).await;
             let before = read!(it.db, conn => grants::find(conn, &grant.id)).unwrap().born;
             assert!(matches!(anew::end_others(&it.db, acting(&here), NOW).await.unwrap(), Anew::Done(_)), "{statement}");
-            assert_eq!(read!(it.db, conn => grants::find(conn, &grant.id)).unwrap().born, before, "{statement}");
+            if read!(it.db, conn => grants::find(conn, &grant.id)).unwrap().born != before {
+                missed.push(statement);
+            }
         }
+        assert_eq!(missed, [""; 0]);
     }
 
     async fn logging_out_everywhere_ends_all_that_a_user_has_and_nothing_of_others(it) {

@@ -80,17 +80,15 @@ fn application_line(app: &App, application: Application) -> ApplicationLine {
     }
 }
 
-/// `Your name and your e-mail address, Read your orders`: what the scopes let an application know, and what its own let it do.
+/// `Who you are, your name, read your orders`: what an application may know, and then what its own scopes let it do.
 fn in_words(app: &App, scopes: &ScopeSet) -> String {
-    let word = |scope: &Scope| match scope {
-        one if *one == Scope::OPENID => Some("who you are".to_owned()),
-        one if *one == Scope::PROFILE => Some("your name".to_owned()),
-        one if *one == Scope::EMAIL => Some("your e-mail address".to_owned()),
-        one if *one == Scope::OFFLINE_ACCESS => None,
-        own => Some(app.config.scopes.get(own).map_or_else(|| own.as_str().to_owned(), |words| lower_first(words))),
-    };
-    let words: Vec<String> = scopes.iter().filter_map(word).collect();
-    let mut text = words.join(", ");
+    let standard = [(Scope::OPENID, "who you are"), (Scope::PROFILE, "your name"), (Scope::EMAIL, "your e-mail address")];
+    let known = standard.iter().filter(|(scope, _)| scopes.contains(scope)).map(|(_, words)| (*words).to_owned());
+    let own = scopes.iter().filter(|scope| !Scope::STANDARD.contains(scope)).map(|scope| match app.config.scopes.get(scope) {
+        Some(words) => lower_first(words),
+        None => scope.as_str().to_owned(),
+    });
+    let mut text = known.chain(own).collect::<Vec<_>>().join(", ");
     if let Some(first) = text.get_mut(..1) {
         first.make_ascii_uppercase();
     }
