@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use passant::domain::client::Registration;
 use passant::secret::OpaqueToken;
 use passant::store::set_up_tokens;
 use passant_tests::browser::{Browser, ColorScheme, Page};
@@ -51,12 +52,14 @@ async fn every_page_is_seen_narrow_and_wide_light_and_dark_normal_and_with_error
     look(&page, "error-redirect-uri").await;
     page.goto(&at("/nowhere")).await;
     look(&page, "error-not-found").await;
-    world.client("first-party", |it| it.name = "Orders".to_owned()).await;
-    let mut elsewhere = world.agent();
-    elsewhere.sign_in(ADA.0, ADA.1).await;
+    let own = |it: &mut Registration| it.redirect_uris = vec!["http://127.0.0.1:9/cb".parse().unwrap()];
+    world.client("first-party", own).await;
+    let elsewhere = Browser::shared().await.page().await;
+    elsewhere.goto(&at("/login")).await;
+    sign_in(&elsewhere, ADA.0, ADA.1).await;
     for scope in ["openid profile orders:read", "openid offline_access orders:write"] {
-        let change = [("scope", scope), ("client_id", "first-party"), ("redirect_uri", "https://first-party.example.com/cb")];
-        elsewhere.get(&authorize_path(&client, &change)).await;
+        let change = [("scope", scope), ("client_id", "first-party"), ("redirect_uri", "http://127.0.0.1:9/cb")];
+        elsewhere.goto(&at(&authorize_path(&client, &change))).await;
     }
     page.goto(&at("/")).await;
     look(&page, "account").await;
