@@ -85,7 +85,7 @@ pub async fn create(db: &Db, session: NewSession, cap: Option<Cap>) -> Result<Cr
 }
 
 /// Inserts a session that is born at this tick.
-pub async fn insert(tx: &mut Tx<'_>, new: &NewSession, born: Tick) -> Result<(), StoreError> {
+pub(super) async fn insert(tx: &mut Tx<'_>, new: &NewSession, born: Tick) -> Result<(), StoreError> {
     let session = &new.session;
     sql!(
         tx,

@@ -1,5 +1,6 @@
 //! What a person does, in headless Chromium.
 
+mod account;
 mod sights;
 mod sign_in;
 

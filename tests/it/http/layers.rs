@@ -10,7 +10,21 @@ use super::*;
 
 const JSON: [&str; 5] =
     ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server", "/jwks.json", "/token", "/userinfo"];
-const PAGES: [&str; 8] = ["/", "/authorize", "/authorize/resume", "/login", "/consent", "/logout", "/set-up", "/demo"];
+const PAGES: [&str; 13] = [
+    "/",
+    "/authorize",
+    "/authorize/resume",
+    "/login",
+    "/consent",
+    "/logout",
+    "/account/password",
+    "/account/sessions/end",
+    "/account/sessions/end-others",
+    "/account/sessions/end-all",
+    "/account/applications/withdraw",
+    "/set-up",
+    "/demo",
+];
 const PLAIN: [&str; 4] = ["/assets/passant.css", "/assets/none", "/healthz", "/readyz"];
 
 on_both_engines! {
