@@ -84,7 +84,7 @@ on_both_databases! {
         let change = change(&here, "second");
         let Anew::Done(tick) = anew::change_password(&it.db, change.clone()).await.unwrap() else { panic!("it is done") };
         let live: Vec<_> = live_sessions(&it.db, user).await.into_iter().map(|seen| seen.id).collect();
-        assert_eq!(live, [change.session.session.id.clone()]);
+        assert_eq!(live, std::slice::from_ref(&change.session.session.id));
         let born = read!(it.db, conn => sessions::find_by_cookie(conn, &change.session.cookie_hash)).unwrap().session.born;
         assert_eq!(born, tick, "born at the cut-off's own tick");
         assert!(!alive(&it, &grant).await && alive(&it, &other.grant).await);
@@ -124,7 +124,7 @@ on_both_databases! {
         let offline = granted(&it, &here, &shop.client.id, "openid offline_access").await;
         let Anew::Done(tick) = anew::end_others(&it.db, acting(&here), NOW).await.unwrap() else { panic!("it is done") };
         let live: Vec<_> = live_sessions(&it.db, &here.session.user_id).await.into_iter().map(|seen| seen.id).collect();
-        assert_eq!(live, [here.session.id.clone()]);
+        assert_eq!(live, std::slice::from_ref(&here.session.id));
         assert!(alive(&it, &kept).await && !alive(&it, &elsewhere).await && !alive(&it, &offline).await);
         assert_eq!(read!(it.db, conn => grants::find(conn, &kept.id)).unwrap().born, tick, "born anew, so that its old access tokens are dead");
         assert_eq!(count(&it.db, "SELECT COUNT(*) FROM audit WHERE action = 'other_sessions_end'").await, 1);

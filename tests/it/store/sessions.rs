@@ -176,7 +176,7 @@ on_both_databases! {
         fresh(&it).await;
         let (one, ended) = (session(&it.db, &ada).await.session, session(&it.db, &ada).await.session);
         sessions::end(&it.db, ended.id, NOW).await.unwrap().unwrap();
-        assert_eq!(list(NOW).await, [one.id.clone()]);
+        assert_eq!(list(NOW).await, std::slice::from_ref(&one.id));
         assert_eq!(list(NOW + HOUR).await, [], "its time is over");
         users::log_out_everywhere(&it.db, ada.clone(), NOW).await.unwrap().unwrap();
         assert_eq!(list(NOW).await, [], "it was cut off");
