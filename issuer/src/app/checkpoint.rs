@@ -14,6 +14,8 @@ pub enum Checkpoint {
     ApprovalJudged,
     /// The client proved who it is; no token has been made for it.
     ClientProved,
+    /// Somebody who is signed in may change their password or end their other sessions; nothing has been written.
+    AccountChangeJudged,
     /// A code or refresh token was spent; no token has been signed.
     GrantSpent,
 }

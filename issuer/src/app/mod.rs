@@ -1,6 +1,7 @@
 //! What every handler, job and command is handed: configuration, store, key ring, password gate, clock and the derived secrets,
 //! behind one Arc.
 
+pub mod attempts;
 pub mod checkpoint;
 pub mod password_gate;
 pub mod rotation;
@@ -42,6 +43,8 @@ pub struct App {
     generator: Arc<dyn GenerateKey>,
     csrf_key: DerivedKey,
     refresh_key: DerivedKey,
+    device_key: DerivedKey,
+    lane_key: DerivedKey,
     clock_off: AtomicBool,
 }
 
@@ -120,6 +123,8 @@ impl App {
             passwords: password_gate(&config),
             csrf_key: keys.master().derive(master::CSRF),
             refresh_key: keys.master().derive(master::REFRESH_SUCCESSORS),
+            device_key: keys.master().derive(master::DEVICES),
+            lane_key: keys.master().derive(master::LANES),
             clock_off: AtomicBool::new(false),
             demo,
             checkpoints,

@@ -1,6 +1,7 @@
 //! The gate before argon2id: a bounded number of hashes at once, off the async threads, and a bounded queue before them, so that
 //! a storm of sign-ins can exhaust neither memory nor the patience of token requests.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -29,6 +30,7 @@ pub struct PasswordGate {
     cost: Cost,
     decoy: PasswordHash,
     workspaces: Arc<Mutex<Vec<Workspace>>>,
+    evaluated: AtomicU64,
 }
 
 /// Why no answer came.
@@ -52,7 +54,13 @@ impl PasswordGate {
             cost,
             decoy: decoy(cost),
             workspaces: Arc::default(),
+            evaluated: AtomicU64::new(0),
         }
+    }
+
+    /// How many hashes have been begun since the start.
+    pub fn evaluated(&self) -> u64 {
+        self.evaluated.load(Ordering::Relaxed)
     }
 
     /// Whether this is the hash of the password. Without a hash (an unknown user) it does the same work and answers no.
@@ -83,6 +91,7 @@ impl PasswordGate {
             .await
             .map_err(|_| GateError::Busy)?
             .map_err(|_| GateError::Busy)?;
+        self.evaluated.fetch_add(1, Ordering::Relaxed);
         // The permit goes along: a request that is given up does not free the memory its hash still uses.
         let (workspaces, cost) = (Arc::clone(&self.workspaces), self.cost);
         let done = tokio::task::spawn_blocking(move || {

@@ -19,7 +19,7 @@ use serde::{Deserialize, Deserializer, de};
 
 pub use self::clients::DeclaredClient;
 pub use self::error::{ConfigError, Place};
-pub use self::sections::{Http, Keys, Limits, Log, LogFormat, Passwords, Sessions};
+pub use self::sections::{Http, Keys, Limits, Log, LogFormat, Passwords, Sessions, Throttle};
 pub use self::storage::{Database, DatabaseTarget, InvalidPostgresUrl, MasterKeySource, PostgresUrl};
 pub use self::tls::TlsFiles;
 
@@ -53,6 +53,8 @@ pub struct Config {
     pub sessions: Sessions,
     /// `[passwords]`
     pub passwords: Passwords,
+    /// `[throttle]`
+    pub throttle: Throttle,
     /// `[limits]`
     pub limits: Limits,
     /// `[http]`
@@ -87,7 +89,7 @@ impl Config {
 
     /// The defaults, for an issuer at this address.
     pub fn for_issuer(issuer: IssuerUrl) -> Self {
-        let Document { listen, data_dir, database, keys, tokens, sessions, passwords, limits, http, log, .. } =
+        let Document { listen, data_dir, database, keys, tokens, sessions, passwords, throttle, limits, http, log, .. } =
             Document::default();
         Self {
             issuer,
@@ -99,6 +101,7 @@ impl Config {
             tokens,
             sessions,
             passwords,
+            throttle,
             limits,
             http,
             tls: None,
@@ -143,6 +146,7 @@ struct Document {
     tokens: ClientLifetimes,
     sessions: Sessions,
     passwords: Passwords,
+    throttle: Throttle,
     limits: Limits,
     http: Http,
     tls: TlsSection,
@@ -164,6 +168,7 @@ impl Default for Document {
             tokens: ClientLifetimes::default(),
             sessions: Sessions::default(),
             passwords: Passwords::default(),
+            throttle: Throttle::default(),
             limits: Limits::default(),
             http: Http::default(),
             tls: TlsSection::default(),
@@ -194,6 +199,11 @@ impl Document {
                 self.tokens.refresh_idle <= self.tokens.refresh_absolute,
                 ["tokens", "refresh_idle", "refresh_absolute"],
                 "refresh_idle must not be longer than refresh_absolute",
+            ),
+            (
+                self.throttle.first_delay <= self.throttle.longest_delay,
+                ["throttle", "first_delay", "longest_delay"],
+                "first_delay must not be longer than longest_delay",
             ),
         ];
         for (holds, [section, one, other], reason) in rules {
@@ -232,6 +242,7 @@ impl Document {
             tokens: self.tokens,
             sessions: self.sessions,
             passwords: self.passwords,
+            throttle: self.throttle,
             limits: self.limits,
             http: self.http,
             tls,

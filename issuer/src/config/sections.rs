@@ -8,7 +8,9 @@ use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
 use crate::domain::client_address::TrustedProxies;
 use crate::domain::life::DurationIn;
+use crate::domain::session::{Cap, WhenFull};
 use crate::domain::text::named_values;
+use crate::domain::throttle::ThrottlePolicy;
 
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
@@ -49,12 +51,65 @@ pub struct Sessions {
     /// How long a session lives however much it is used; 7 days.
     #[serde(deserialize_with = "lasting::<MINUTE, { 365 * DAY }, _>")]
     pub absolute: Duration,
+    /// How many live sessions a user may have at a time; 0, which sets no limit.
+    #[serde(deserialize_with = "count::<0, 10_000, _>")]
+    pub most: u32,
+    /// What a sign-in does when there are as many; `evict-oldest`.
+    pub when_full: WhenFull,
 }
 
 impl Default for Sessions {
     fn default() -> Self {
         let [idle, absolute] = [12 * HOUR, 7 * DAY].map(Duration::from_secs);
-        Self { idle, absolute }
+        Self { idle, absolute, most: 0, when_full: WhenFull::EvictOldest }
+    }
+}
+
+impl Sessions {
+    /// The cap on a user's sessions, if there is one.
+    pub fn cap(&self) -> Option<Cap> {
+        (self.most > 0).then_some(Cap { most: self.most, when_full: self.when_full })
+    }
+}
+
+/// `[throttle]`: how guessing is slowed down.
+#[derive(Clone, PartialEq, Eq, Debug, serde::Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a section")]
+pub struct Throttle {
+    /// How many wrong passwords of one account, or from one device that signed in to it before, cost no time; 5.
+    #[serde(deserialize_with = "count::<1, 100, _>")]
+    pub free: u32,
+    /// The delay after these, doubled by each further one; 1 second.
+    #[serde(deserialize_with = "lasting::<1, HOUR, _>")]
+    pub first_delay: Duration,
+    /// The longest delay; 15 minutes.
+    #[serde(deserialize_with = "lasting::<1, DAY, _>")]
+    pub longest_delay: Duration,
+    /// How many failures from one address, or one IPv6 /64, cost no time; 100.
+    #[serde(deserialize_with = "count::<1, 1_000_000, _>")]
+    pub address_free: u32,
+    /// After how long without another failure all is forgotten; 24 hours.
+    #[serde(deserialize_with = "lasting::<MINUTE, { 30 * DAY }, _>")]
+    pub forget: Duration,
+}
+
+impl Default for Throttle {
+    fn default() -> Self {
+        let [first_delay, longest_delay, forget] = [1, 15 * MINUTE, DAY].map(Duration::from_secs);
+        Self { free: 5, first_delay, longest_delay, address_free: 100, forget }
+    }
+}
+
+impl Throttle {
+    /// For an account, or a device of one.
+    pub fn of_account(&self) -> ThrottlePolicy {
+        let Self { free, first_delay, longest_delay, forget, .. } = *self;
+        ThrottlePolicy { free, first_delay, longest_delay, forget }
+    }
+
+    /// For an address.
+    pub fn of_address(&self) -> ThrottlePolicy {
+        ThrottlePolicy { free: self.address_free, ..self.of_account() }
     }
 }
 

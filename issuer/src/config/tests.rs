@@ -43,7 +43,9 @@ fn nothing_configured_is_a_working_issuer() {
 
     let hours = |hours: u64| Duration::from_secs(hours * 3600);
     let keys = Keys { period: hours(30 * 24), lead: hours(24), jwks_max_age: Duration::from_secs(300), bits: 2048 };
-    assert_eq!((config.keys, config.sessions), (keys, Sessions { idle: hours(12), absolute: hours(7 * 24) }));
+    let sessions =
+        Sessions { idle: hours(12), absolute: hours(7 * 24), most: 0, when_full: crate::domain::session::WhenFull::EvictOldest };
+    assert_eq!((config.keys, config.sessions), (keys, sessions));
     let tokens = config.tokens;
     assert_eq!(
         (tokens.access_token.get(), tokens.refresh_retry_window.get()),

@@ -40,6 +40,11 @@ impl Password {
         Ok(Self(Secret::new(text.nfc().collect())))
     }
 
+    /// Whether both are the same password.
+    pub fn is(&self, other: &Self) -> bool {
+        constant_time_eq(self.0.expose().as_bytes(), other.0.expose().as_bytes())
+    }
+
     /// A password to be set: counted in characters, no rule about their kinds (NIST SP 800-63B-4, section 3.1.1.2).
     pub fn chosen(text: &str, minimum_length: usize) -> Result<Self, PasswordError> {
         let password = Self::typed(text)?;

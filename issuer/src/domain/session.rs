@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::ids::{SessionId, Tick, UserId};
+use super::text::named_values;
 use crate::clock::UnixTime;
 
 /// The prefix of the cookie's value.
@@ -47,6 +48,25 @@ impl Session {
             Reauthentication::OlderThan(max_age) => self.auth_time >= requested_at || now.since(self.auth_time) <= max_age,
         }
     }
+}
+
+named_values!(
+    /// What a sign-in does when its user has as many sessions as there may be.
+    WhenFull {
+        /// It ends the session that began first.
+        EvictOldest = "evict-oldest",
+        /// It does not happen.
+        Deny = "deny",
+    }
+);
+
+/// How many live sessions a user may have at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cap {
+    /// The most.
+    pub most: u32,
+    /// What happens to one more.
+    pub when_full: WhenFull,
 }
 
 /// What an authorization request asks of the sign-in's age.

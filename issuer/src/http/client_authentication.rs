@@ -5,13 +5,16 @@ use base64ct::{Base64, Encoding};
 
 use super::error::OAuthError;
 use crate::app::App;
+use crate::app::attempts::whole_seconds;
 use crate::clock::UnixTime;
+use crate::domain::audit::{Action, Event, Outcome, Source};
 use crate::domain::client::{Client, ClientAuthentication};
 use crate::domain::cutoff::{Evidence, revoked};
 use crate::domain::ids::ClientId;
 use crate::domain::params::Params;
 use crate::secret::TokenHash;
-use crate::store::clients;
+use crate::store::attempts;
+use crate::store::clients::{self, ClientRecord};
 
 /// The proof that a client is who it says, as far as its registration asks; only [`authenticate`] makes one.
 pub(crate) struct AuthenticatedClient {
@@ -38,34 +41,57 @@ struct Presented {
 }
 
 /// Authenticates the client of a request. A client that is unknown, disabled, or presents another method or secret than the
-/// registered one gets one and the same answer.
+/// registered one gets one and the same answer. Failures are counted for each client and address, after the comparison: the secrets
+/// are too long to be guessed, and a right one costs no write.
 pub(crate) async fn authenticate(
     app: &App,
     headers: &HeaderMap,
+    source: &Source,
     params: &Params,
     now: UnixTime,
 ) -> Result<AuthenticatedClient, OAuthError> {
     let presented = presented(headers, params)?;
     let Ok(id) = presented.id.parse::<ClientId>() else { return Err(OAuthError::invalid_client()) };
-    let mut reader = app.db.reader().await?;
-    let found = clients::find(&mut reader.conn(), &id, now).await?;
-    drop(reader);
-    let Some(record) = found else {
-        tracing::info!("refused an unknown client");
-        return Err(OAuthError::invalid_client());
+    let found = clients::find(&mut app.db.reader().await?.conn(), &id, now).await?;
+    let known = found.is_some().then_some(&id);
+    let (db, lanes) = (app.db.by(source.clone()), app.client_lane(known, source.address.as_deref()));
+    let told = |outcome| {
+        let event = Event::new(Action::ClientAuthentication, outcome);
+        if known.is_some() { event.of_client(&id) } else { event }
     };
+    if let Some(until) = attempts::waiting(&db, &lanes, &told(Outcome::Throttled), now).await? {
+        return Err(OAuthError::too_many(whole_seconds(until.since(now))));
+    }
+    match found.map(|record| judge(record, &presented)) {
+        Some(Ok(client)) => Ok(client),
+        Some(Err(why)) => {
+            tracing::info!(client_id = %id, why, "refused a client");
+            attempts::fail(&db, lanes, Some(told(Outcome::Refused).saying(why)), now).await?;
+            Err(OAuthError::invalid_client())
+        }
+        // Told to nobody but the log: anybody can make those up.
+        None => {
+            tracing::info!("refused an unknown client");
+            attempts::fail(&db, lanes, None, now).await?;
+            Err(OAuthError::invalid_client())
+        }
+    }
+}
+
+fn judge(record: ClientRecord, presented: &Presented) -> Result<AuthenticatedClient, &'static str> {
     let right_secret = match (record.client.authentication, &presented.secret) {
         (ClientAuthentication::None, None) => true,
         (ClientAuthentication::None, Some(_)) | (_, None) => false,
         (_, Some(secret)) => record.secrets.iter().fold(false, |found, held| found | held.matches(secret)),
     };
     // Judged at the tick that came with the evidence: only a client that is disabled or gone is dead at that moment.
-    let dead = revoked(record.evidence.tick, &record.evidence);
-    if !right_secret || record.client.authentication != presented.method || dead.is_some() {
-        tracing::info!(client_id = %record.client.id, right_secret, ?dead, "refused a client");
-        return Err(OAuthError::invalid_client());
+    let dead = revoked(record.evidence.tick, &record.evidence).is_some();
+    match (right_secret, record.client.authentication == presented.method, dead) {
+        (true, true, false) => Ok(AuthenticatedClient { client: record.client, evidence: record.evidence }),
+        (false, ..) => Err("wrong secret"),
+        (true, false, _) => Err("another method than registered"),
+        (true, true, true) => Err("disabled"),
     }
-    Ok(AuthenticatedClient { client: record.client, evidence: record.evidence })
 }
 
 fn presented(headers: &HeaderMap, params: &Params) -> Result<Presented, OAuthError> {

@@ -37,7 +37,7 @@ impl ClientForm {
         let FormBody(params) = FormBody::read(request).await?;
         // Not before the body has come: a slow sender gains no time.
         let now = app.now();
-        let client = authenticate(app, &headers, &params, now).await?;
+        let client = authenticate(app, &headers, &source, &params, now).await?;
         app.reached(Checkpoint::ClientProved).await;
         let db = app.db.by(source.with(Actor::Client(client.client().id.clone())));
         Ok(Self { client, params, db, now })

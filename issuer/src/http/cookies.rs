@@ -1,14 +1,18 @@
-//! The two cookies: the session's, and the browser's, which binds forms and kept requests to one browser before anybody has
-//! signed in. `__Host-` and Secure wherever the issuer is https; a plain-http loopback issuer drops both, for development.
+//! The cookies: the session's; the browser's, which binds forms and kept requests to one browser before anybody has signed in; the
+//! device's, by which a browser is known that signed in before; and a word said once, after a form has led to another page. `__Host-` and Secure wherever the issuer is https; a plain-http loopback issuer drops both, for development.
 
 use axum::http::{HeaderMap, HeaderValue, header};
 
 use crate::app::App;
+use crate::app::attempts::DEVICE_PREFIX;
 use crate::domain::session;
 use crate::secret::{OpaqueToken, TokenHash};
 
 /// The prefix of the browser cookie's value.
 const BROWSER_PREFIX: &str = "psb_";
+
+/// The prefix of the value of a word said once.
+pub(crate) const SAID_PREFIX: &str = "psf_";
 
 /// Which cookie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +21,10 @@ pub(crate) enum Cookie {
     Session,
     /// Which browser this is.
     Browser,
+    /// Whose account this browser signed in to before; it outlives sessions.
+    Device,
+    /// What the next page is to say, once.
+    Said,
 }
 
 impl Cookie {
@@ -24,6 +32,8 @@ impl Cookie {
         match self {
             Self::Session => "passant-session",
             Self::Browser => "passant-browser",
+            Self::Device => "passant-device",
+            Self::Said => "passant-said",
         }
     }
 
@@ -35,6 +45,8 @@ impl Cookie {
         match self {
             Self::Session => session::PREFIX,
             Self::Browser => BROWSER_PREFIX,
+            Self::Device => DEVICE_PREFIX,
+            Self::Said => SAID_PREFIX,
         }
     }
 
@@ -62,7 +74,13 @@ impl Cookie {
 
     /// The Set-Cookie header that hands it out.
     pub(crate) fn set(self, app: &App, value: &OpaqueToken) -> HeaderValue {
-        self.header(app, value.expose(), "")
+        let lasting = match self {
+            Self::Session | Self::Browser => "",
+            // 400 days: as long as browsers keep any cookie.
+            Self::Device => "; Max-Age=34560000",
+            Self::Said => "; Max-Age=60",
+        };
+        self.header(app, value.expose(), lasting)
     }
 
     /// The Set-Cookie header that takes it away.

@@ -17,7 +17,7 @@ pub(crate) struct OAuthError {
     code: &'static str,
     description: String,
     challenge: Option<&'static str>,
-    retry_after: Option<&'static str>,
+    retry_after: Option<u64>,
 }
 
 impl OAuthError {
@@ -81,6 +81,15 @@ impl OAuthError {
         Self::refused(StatusCode::PAYLOAD_TOO_LARGE, "the body is too long")
     }
 
+    /// 429: this client failed to authenticate from this address too often.
+    pub(crate) fn too_many(seconds: u64) -> Self {
+        Self {
+            status: StatusCode::TOO_MANY_REQUESTS,
+            retry_after: Some(seconds),
+            ..Self::bad_request("temporarily_unavailable", "too many attempts failed; try again later")
+        }
+    }
+
     /// 404, for whoever asked for JSON.
     pub(crate) fn not_found() -> Self {
         Self { status: StatusCode::NOT_FOUND, ..Self::bad_request("not_found", "there is nothing at this address") }
@@ -99,7 +108,7 @@ impl OAuthError {
     fn unavailable() -> Self {
         Self {
             status: StatusCode::SERVICE_UNAVAILABLE,
-            retry_after: Some("2"),
+            retry_after: Some(2),
             ..Self::bad_request("temporarily_unavailable", "please try again in a moment")
         }
     }
@@ -128,7 +137,7 @@ impl IntoResponse for OAuthError {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
         if let Some(seconds) = self.retry_after {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static(seconds));
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         let body = json!({ "error": self.code, "error_description": self.description });
         (self.status, headers, Json(body)).into_response()

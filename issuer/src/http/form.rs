@@ -88,6 +88,12 @@ impl UnverifiedForm {
         if self.same_site { Ok(()) } else { Err(ForgeryError::CrossSite) }
     }
 
+    /// The handle of the authorization request that waits, of a form that was open too long. It is no more than a name: whoever
+    /// follows it must find the request bound to this very browser.
+    pub(crate) fn unverified_request(&self) -> Option<String> {
+        self.params.get("request").map(str::to_owned)
+    }
+
     /// Checks the form against the cookie that its page was bound to, and opens it.
     pub(crate) fn verify(self, app: &App, bound_to: &OpaqueToken) -> Result<Params, ForgeryError> {
         self.came_from_us()?;

@@ -18,6 +18,7 @@ mod layers;
 pub mod pages;
 mod redirect;
 mod revoke;
+mod said;
 pub mod serve;
 mod signed_in;
 mod source;
@@ -31,7 +32,7 @@ use axum::Router;
 use axum::routing::{get, post};
 
 use self::layers::compressed;
-use self::pages::{assets, consent, demo, end_session, home, login, logout, set_up};
+use self::pages::{account, assets, consent, demo, end_session, home, login, logout, set_up};
 use crate::app::App;
 
 /// Everything Passant answers. JSON endpoints may be called from other origins and answer OAuth errors; pages may not, and answer
@@ -54,6 +55,11 @@ pub fn router(app: &Arc<App>) -> Router {
         .route("/logout", post(logout::post))
         .route("/end_session", get(end_session::get).post(end_session::post).head(|| pages::no_head("GET, POST")))
         .route("/end_session/confirm", post(end_session::confirm))
+        .route("/account/password", get(account::password::get).post(account::password::post))
+        .route("/account/sessions/end", post(account::sessions_end::post))
+        .route("/account/sessions/end-others", post(account::sessions_end_others::post))
+        .route("/account/sessions/end-all", post(account::sessions_end_all::post))
+        .route("/account/applications/withdraw", post(account::applications_withdraw::post))
         .route("/set-up", get(set_up::get).post(set_up::post))
         .route("/demo", get(demo::get))
         .fallback(pages::not_found);

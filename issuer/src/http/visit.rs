@@ -10,12 +10,14 @@ use super::cookies::Browser;
 use super::device::Device;
 use super::form::UnverifiedForm;
 use super::pages::error::PageError;
+use super::said;
 use super::signed_in::{self, SignedIn};
 use super::source;
 use crate::app::App;
 use crate::clock::UnixTime;
 use crate::domain::audit::Source;
 use crate::domain::params::Params;
+use crate::domain::said::Said;
 use crate::store::StoreError;
 
 /// A page being opened.
@@ -47,6 +49,11 @@ impl FromRequestParts<Arc<App>> for Visit {
 }
 
 impl Visit {
+    /// What this browser is to be told about what was just done.
+    pub(crate) fn said(&self, app: &App) -> Option<Said> {
+        said::read(app, &self.headers, &self.browser)
+    }
+
     /// Who is signed in in this browser.
     pub(crate) async fn signed_in(&self, app: &App) -> Result<Option<SignedIn>, StoreError> {
         signed_in::find(app, &self.headers, self.now).await

@@ -36,7 +36,8 @@ impl Sweep {
     async fn sweep(&mut self, app: &App) -> Result<(), StoreError> {
         self.prune_feed(app).await?;
         for _ in 0..MOST_BATCHES {
-            if sweep::batch(&app.db, app.now()).await? == 0 {
+            let lanes = sweep::lanes(&app.db, app.now() - app.config.throttle.forget).await?;
+            if lanes + sweep::batch(&app.db, app.now()).await? == 0 {
                 break;
             }
         }

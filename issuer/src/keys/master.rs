@@ -18,6 +18,10 @@ pub const SEALING: &str = "passant/signing-key-sealing/1";
 pub const REFRESH_SUCCESSORS: &str = "passant/refresh-successors/1";
 /// The label of the key behind CSRF tokens.
 pub const CSRF: &str = "passant/csrf/1";
+/// The label of the key behind the cookies of devices that signed in before.
+pub const DEVICES: &str = "passant/devices/1";
+/// The label of the key under which the lanes of attempts are named.
+pub const LANES: &str = "passant/attempt-lanes/1";
 const IDENTITY: &str = "passant/master-key-id/1";
 
 const LONGEST_TEXT: u64 = 1024;

@@ -63,6 +63,11 @@ impl From<EntryRow> for Entry {
 
 /// Adds an event, as a part of the act itself. Whose a grant or a session is need not be said: the row knows.
 pub async fn append(tx: &mut Tx<'_>, event: &Event, now: UnixTime) -> Result<(), StoreError> {
+    append_once(tx, &random_id(), event, now).await
+}
+
+/// The same under an id of its own; what was told under it before is not told again.
+pub async fn append_once(tx: &mut Tx<'_>, id: &str, event: &Event, now: UnixTime) -> Result<(), StoreError> {
     let source = tx.source().clone();
     sql!(
         tx,
@@ -71,8 +76,9 @@ pub async fn append(tx: &mut Tx<'_>, event: &Event, now: UnixTime) -> Result<(),
                             grant_id, detail)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9,
                  COALESCE($10, (SELECT g.user_id FROM grants g WHERE g.id = $13), (SELECT s.user_id FROM sessions s WHERE s.id = $12)),
-                 COALESCE($11, (SELECT g.client_id FROM grants g WHERE g.id = $13)), $12, $13, $14)",
-        random_id(),
+                 COALESCE($11, (SELECT g.client_id FROM grants g WHERE g.id = $13)), $12, $13, $14)
+         ON CONFLICT (id) DO NOTHING",
+        id,
         now.millis(),
         event.tick.map(Tick::get),
         event.action.as_str(),

@@ -65,7 +65,7 @@ struct RegistrationRow {
     registration: String,
 }
 
-fn parse(registration: &str) -> Result<Client, StoreError> {
+pub(super) fn parse(registration: &str) -> Result<Client, StoreError> {
     serde_json::from_str(registration).map_err(|why| StoreError::impossible("clients", why))
 }
 

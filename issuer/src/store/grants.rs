@@ -143,6 +143,19 @@ pub async fn find(conn: &mut Conn<'_>, id: &GrantId) -> Result<Option<Grant>, St
     row.map(Grant::try_from).transpose()
 }
 
+/// What a user allowed in one session and was not ended since.
+pub async fn of_session(conn: &mut Conn<'_>, user: &UserId, session: &SessionId) -> Result<Vec<Grant>, StoreError> {
+    let rows = sql!(
+        conn,
+        all as GrantRow,
+        "SELECT id, user_id, client_id, session_id, scopes, resources, born, auth_time, amr, claims, refresh_until
+         FROM grants WHERE user_id = $1 AND session_id = $2 AND ended_at IS NULL ORDER BY id",
+        user.as_str(),
+        session.as_str(),
+    )?;
+    rows.into_iter().map(Grant::try_from).collect()
+}
+
 /// What is to be told of a grant.
 pub(super) fn event(action: Action, outcome: Outcome, grant: &Grant) -> Event {
     Event::new(action, outcome)

@@ -3,6 +3,9 @@
 #[macro_use]
 pub mod db;
 
+pub mod anew;
+pub mod applications;
+pub mod attempts;
 pub mod audit;
 pub mod authorization_requests;
 pub mod clients;

@@ -3,12 +3,12 @@
 use futures_util::FutureExt;
 
 use super::evidence::cut_off;
-use super::{Conn, Db, StoreError, audit, feed_head, users};
+use super::{Conn, Db, StoreError, Tx, audit, feed_head, users};
 use crate::clock::UnixTime;
 use crate::domain::audit::{Action, Event};
-use crate::domain::cutoff::{Evidence, Standing, Target};
+use crate::domain::cutoff::{Evidence, Standing, Target, revoked};
 use crate::domain::ids::{SessionId, Tick, UserId};
-use crate::domain::session::Session;
+use crate::domain::session::{Cap, Session, WhenFull};
 use crate::domain::user::User;
 use crate::secret::TokenHash;
 
@@ -53,35 +53,145 @@ struct SessionRow {
     disabled_at: Option<i64>,
 }
 
-/// Creates a session.
-pub async fn create(db: &Db, session: NewSession) -> Result<(), StoreError> {
-    db.write(session, |tx, new| {
+/// What became of a sign-in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Created {
+    /// There is a session.
+    Done,
+    /// There are as many as there may be, and there is none more.
+    Full,
+}
+
+/// Creates a session. Under a cap the user's row is locked first, so that no two sign-ins at once see the same place free.
+pub async fn create(db: &Db, session: NewSession, cap: Option<Cap>) -> Result<Created, StoreError> {
+    db.write((session, cap), |tx, (new, cap)| {
         async move {
-            let session = &new.session;
-            sql!(
-                tx,
-                execute,
-                "INSERT INTO sessions (id, cookie_hash, user_id, born, auth_time, amr, user_agent, address, created_at,
-                                       last_seen_at, idle_until, expires_at)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $11)",
-                session.id.as_str(),
-                new.cookie_hash.as_str(),
-                session.user_id.as_str(),
-                session.born.get(),
-                session.auth_time.millis(),
-                session.amr.join(" "),
-                new.user_agent.as_deref(),
-                new.address.as_deref(),
-                session.last_seen_at.millis(),
-                session.idle_until.millis(),
-                session.expires_at.millis(),
-            )?;
+            let (session, now) = (&new.session, new.session.auth_time);
+            if let Some(cap) = cap
+                && !make_room(tx, &session.user_id, *cap, now).await?
+            {
+                let event = Event::refused(Action::SignIn, "as many sessions as there may be").of_user(&session.user_id);
+                audit::append(tx, &event, now).await?;
+                return Ok(Created::Full);
+            }
             let event = Event::done(Action::SignIn).of_user(&session.user_id).of_session(&session.id);
-            audit::append(tx, &event, session.auth_time).await
+            insert(tx, new, session.born).await?;
+            audit::append(tx, &event, now).await?;
+            Ok(Created::Done)
         }
         .boxed()
     })
     .await
+}
+
+/// Inserts a session that is born at this tick.
+pub(super) async fn insert(tx: &mut Tx<'_>, new: &NewSession, born: Tick) -> Result<(), StoreError> {
+    let session = &new.session;
+    sql!(
+        tx,
+        execute,
+        "INSERT INTO sessions (id, cookie_hash, user_id, born, auth_time, amr, user_agent, address, created_at,
+                               last_seen_at, idle_until, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $11)",
+        session.id.as_str(),
+        new.cookie_hash.as_str(),
+        session.user_id.as_str(),
+        born.get(),
+        session.auth_time.millis(),
+        session.amr.join(" "),
+        new.user_agent.as_deref(),
+        new.address.as_deref(),
+        session.last_seen_at.millis(),
+        session.idle_until.millis(),
+        session.expires_at.millis(),
+    )
+    .map(drop)
+}
+
+/// Makes room for one more session by ending those that began first, in one cut-off; `false` where none may be ended.
+async fn make_room(tx: &mut Tx<'_>, user: &UserId, cap: Cap, now: UnixTime) -> Result<bool, StoreError> {
+    sql!(tx, execute, "UPDATE users SET cutoff = cutoff WHERE id = $1", user.as_str())?;
+    let live = of_user(tx, user, now).await?;
+    let most = usize::try_from(cap.most).unwrap_or(usize::MAX);
+    let surplus = (live.len() + 1).saturating_sub(most);
+    if surplus == 0 {
+        return Ok(true);
+    }
+    if cap.when_full == WhenFull::Deny {
+        return Ok(false);
+    }
+    let mut ended = Vec::new();
+    for oldest in live.into_iter().take(surplus) {
+        if set_ended(tx, Some(user), &oldest.id, now).await? {
+            ended.push(oldest.id);
+        }
+    }
+    let targets: Vec<Target> = ended.iter().cloned().map(Target::Session).collect();
+    let tick = feed_head::raise(tx, now, &targets).await?;
+    for id in &ended {
+        let event = Event::done(Action::SessionEnd).of_user(user).of_session(id).at(tick).saying("made room for another");
+        audit::append(tx, &event, now).await?;
+    }
+    Ok(true)
+}
+
+/// A live session as its owner sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenSession {
+    /// `sid`.
+    pub id: SessionId,
+    /// The browser's own name for itself, shortened.
+    pub user_agent: Option<String>,
+    /// Where it came from.
+    pub address: Option<String>,
+    /// When it began.
+    pub created_at: UnixTime,
+    /// When it was last used, to a minute.
+    pub last_seen_at: UnixTime,
+}
+
+#[derive(sqlx::FromRow)]
+struct SeenRow {
+    tick: i64,
+    issuer_cutoff: i64,
+    user_cutoff: i64,
+    disabled_at: Option<i64>,
+    id: String,
+    born: i64,
+    user_agent: Option<String>,
+    address: Option<String>,
+    created_at: i64,
+    last_seen_at: i64,
+}
+
+/// The live sessions of a user, the one that began first foremost.
+pub async fn of_user(conn: &mut Conn<'_>, user: &UserId, now: UnixTime) -> Result<Vec<SeenSession>, StoreError> {
+    let rows = sql!(
+        conn,
+        all as SeenRow,
+        "SELECT h.tick, h.issuer_cutoff, u.cutoff AS user_cutoff, u.disabled_at, s.id, s.born, s.user_agent, s.address,
+                s.created_at, s.last_seen_at
+         FROM feed_head h JOIN sessions s ON s.user_id = $1 JOIN users u ON u.id = s.user_id
+         WHERE h.id = 1 AND s.ended_at IS NULL AND s.idle_until > $2 AND s.expires_at > $2
+         ORDER BY s.created_at, s.id",
+        user.as_str(),
+        now.millis(),
+    )?;
+    let alive = |row: &SeenRow| {
+        let evidence = Evidence {
+            user: cut_off(true, Some(row.user_cutoff), row.disabled_at),
+            ..Evidence::of_issuer(Tick::new(row.tick), Tick::new(row.issuer_cutoff))
+        };
+        revoked(Tick::new(row.born), &evidence).is_none()
+    };
+    let seen = rows.into_iter().filter(alive).map(|row| SeenSession {
+        id: SessionId::new(row.id),
+        user_agent: row.user_agent,
+        address: row.address,
+        created_at: UnixTime::from_millis(row.created_at),
+        last_seen_at: UnixTime::from_millis(row.last_seen_at),
+    });
+    Ok(seen.collect())
 }
 
 /// The session behind a cookie, dead or alive: the caller judges.
@@ -142,16 +252,18 @@ pub async fn touch(db: &Db, id: SessionId, now: UnixTime, idle_until: UnixTime) 
 
 /// Ends a session and cuts off what hangs on it; `None` when it had ended before.
 pub async fn end(db: &Db, id: SessionId, now: UnixTime) -> Result<Option<Tick>, StoreError> {
-    db.write((id, now), |tx, (id, now)| {
+    end_if(db, None, id, now).await
+}
+
+/// The same for one that must be this user's own.
+pub async fn end_own(db: &Db, user: UserId, id: SessionId, now: UnixTime) -> Result<Option<Tick>, StoreError> {
+    end_if(db, Some(user), id, now).await
+}
+
+async fn end_if(db: &Db, owner: Option<UserId>, id: SessionId, now: UnixTime) -> Result<Option<Tick>, StoreError> {
+    db.write((owner, id, now), |tx, (owner, id, now)| {
         async move {
-            let ended = sql!(
-                tx,
-                execute,
-                "UPDATE sessions SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL",
-                id.as_str(),
-                now.millis(),
-            )?;
-            if ended == 0 {
+            if !set_ended(tx, owner.as_ref(), id, *now).await? {
                 return Ok(None);
             }
             let tick = feed_head::raise(tx, *now, &[Target::Session(id.clone())]).await?;
@@ -162,6 +274,19 @@ pub async fn end(db: &Db, id: SessionId, now: UnixTime) -> Result<Option<Tick>, 
         .boxed()
     })
     .await
+}
+
+async fn set_ended(tx: &mut Tx<'_>, owner: Option<&UserId>, id: &SessionId, now: UnixTime) -> Result<bool, StoreError> {
+    let ended = sql!(
+        tx,
+        execute,
+        "UPDATE sessions SET ended_at = $3
+         WHERE id = $1 AND (CAST($2 AS TEXT) IS NULL OR user_id = $2) AND ended_at IS NULL",
+        id.as_str(),
+        owner.map(UserId::as_str),
+        now.millis(),
+    )?;
+    Ok(ended == 1)
 }
 
 /// A sign-in of the same person in the same browser: the session goes on under a new cookie.

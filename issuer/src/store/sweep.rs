@@ -53,6 +53,22 @@ const LATE: [&str; 2] = [
     "DELETE FROM feed_entries WHERE tick IN (SELECT tick FROM cutoffs WHERE level = 'kid' AND tick < $1)",
 ];
 
+/// Deletes one batch of the lanes that were left alone since this time, and count nothing any more; how many went.
+pub async fn lanes(db: &Db, before: UnixTime) -> Result<u64, StoreError> {
+    db.write(before, |tx, before| {
+        async move {
+            sql!(
+                tx,
+                execute,
+                "DELETE FROM attempts WHERE lane IN (SELECT lane FROM attempts WHERE last_at < $1 AND next_at < $1 LIMIT 500)",
+                before.millis(),
+            )
+        }
+        .boxed()
+    })
+    .await
+}
+
 /// Deletes one batch of each kind; how many rows went. Nothing to do is the sign to stop.
 pub async fn batch(db: &Db, now: UnixTime) -> Result<u64, StoreError> {
     let at_once = AT_ONCE.into_iter().map(|statement| (statement, now));

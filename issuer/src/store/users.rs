@@ -141,6 +141,12 @@ pub async fn find(conn: &mut Conn<'_>, id: &UserId) -> Result<Option<User>, Stor
     row.map(User::try_from).transpose()
 }
 
+/// The hash of a user's password.
+pub async fn password_hash(conn: &mut Conn<'_>, id: &UserId) -> Result<Option<PasswordHash>, StoreError> {
+    let row = sql!(conn, optional as (Option<String>,), "SELECT password_hash FROM users WHERE id = $1", id.as_str())?;
+    Ok(row.and_then(|(hash,)| hash).map(PasswordHash::from_stored))
+}
+
 /// The user of this name with what a sign-in needs, and the tick, from one statement.
 pub async fn sign_in_record(conn: &mut Conn<'_>, username: &Username) -> Result<Option<SignInRecord>, StoreError> {
     let row = sql!(
@@ -177,6 +183,24 @@ pub async fn set_password(db: &Db, id: UserId, password_hash: PasswordHash, now:
             let tick = feed_head::raise(tx, *now, &[Target::User(id.clone())]).await?;
             sql!(tx, execute, "UPDATE users SET cutoff = $2 WHERE id = $1", id.as_str(), tick.get())?;
             audit::append(tx, &Event::done(Action::PasswordSet).of_user(id).at(tick), *now).await?;
+            Ok(Some(tick))
+        }
+        .boxed()
+    })
+    .await
+}
+
+/// Ends everything a user has, wherever it is; `None` when there is no such user.
+pub async fn log_out_everywhere(db: &Db, id: UserId, now: UnixTime) -> Result<Option<Tick>, StoreError> {
+    db.write((id, now), |tx, (id, now)| {
+        async move {
+            // Locked before the head, as every row is.
+            if sql!(tx, execute, "UPDATE users SET cutoff = cutoff WHERE id = $1", id.as_str())? == 0 {
+                return Ok(None);
+            }
+            let tick = feed_head::raise(tx, *now, &[Target::User(id.clone())]).await?;
+            sql!(tx, execute, "UPDATE users SET cutoff = $2 WHERE id = $1", id.as_str(), tick.get())?;
+            audit::append(tx, &Event::done(Action::LogOutEverywhere).of_user(id).at(tick), *now).await?;
             Ok(Some(tick))
         }
         .boxed()

@@ -1,5 +1,6 @@
 //! What a person does, in headless Chromium.
 
+mod account;
 mod form_post;
 mod sights;
 mod sign_in;

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use passant::domain::client::Registration;
 use passant::secret::OpaqueToken;
 use passant::store::set_up_tokens;
 use passant_tests::browser::{Browser, ColorScheme, Page};
@@ -73,14 +74,45 @@ async fn every_page_is_seen_narrow_and_wide_light_and_dark_normal_and_with_error
     look(&page, "error-redirect-uri").await;
     page.goto(&at("/nowhere")).await;
     look(&page, "error-not-found").await;
+    let own = |it: &mut Registration| it.redirect_uris = vec!["http://127.0.0.1:9/cb".parse().unwrap()];
+    world.client("first-party", own).await;
+    let elsewhere = Browser::shared().await.page().await;
+    elsewhere.goto(&at("/login")).await;
+    sign_in(&elsewhere, ADA.0, ADA.1).await;
+    for scope in ["openid profile orders:read", "openid offline_access orders:write"] {
+        let change = [("scope", scope), ("client_id", "first-party"), ("redirect_uri", "http://127.0.0.1:9/cb")];
+        elsewhere.goto(&at(&authorize_path(&client, &change))).await;
+    }
     page.goto(&at("/")).await;
-    look(&page, "home").await;
+    look(&page, "account").await;
+    page.click_and_wait("form[action='/account/sessions/end-others'] button").await;
+    look(&page, "account-said").await;
+    page.click_and_wait("a[href='/account/password']").await;
+    look(&page, "change-password").await;
+    page.eval::<bool>("document.querySelector('form').noValidate = true").await;
+    page.fill("[name=current]", "not the right one").await;
+    page.fill("[name=new]", "short").await;
+    page.click_and_wait("main button").await;
+    look(&page, "change-password-error").await;
+    for _ in 0..6 {
+        page.eval::<bool>("document.querySelector('form').noValidate = true").await;
+        page.fill("[name=current]", "not the right one").await;
+        page.fill("[name=new]", "a loom that weaves flowers").await;
+        page.click_and_wait("main button").await;
+    }
+    look(&page, "change-password-wait").await;
     page.goto(&at("/end_session?client_id=shop-web&post_logout_redirect_uri=https%3A%2F%2Fshop-web.example.com%2Fbye")).await;
     look(&page, "end-session").await;
     page.goto(&at("/end_session")).await;
     look(&page, "end-session-bare").await;
-    page.click_and_wait("main button").await;
-    look(&page, "signed-out").await;
+    page.goto(&at("/")).await;
+    page.click_and_wait("form[action='/account/sessions/end-all'] button").await;
+    look(&page, "home-signed-out-everywhere").await;
+    for _ in 0..6 {
+        page.goto(&at("/login")).await;
+        sign_in(&page, "nobody", "not the right one").await;
+    }
+    look(&page, "sign-in-wait").await;
 
     let token = OpaqueToken::random("pst_");
     let born = {

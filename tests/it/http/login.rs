@@ -194,4 +194,24 @@ on_both_engines! {
         assert_page(&agent.send(Method::POST, "/login", &[FORM], Body::from("x".repeat((64 << 10) + 1))).await, 413);
         assert_page(&agent.get("/login?request=a&request=b").await, 400);
     }
+
+    async fn form_that_was_open_too_long_keeps_the_request_of_its_own_browser(world) {
+        world.user(ADA.0, ADA.1).await;
+        let client = world.client("shop-web", |_| {}).await;
+        let mut agent = world.agent();
+        let answer = agent.authorize(&client, &[]).await;
+        let page = agent.follow(answer).await;
+        let handle = page.field("request").unwrap();
+        let expired = [("csrf", "of another key"), ("request", handle.as_str()), ("username", ADA.0), ("password", ADA.1)];
+        let again = agent.post("/login", &expired).await;
+        assert_page(&again, 403);
+        assert!(again.body.contains("open too long") && again.body.contains("shop-web.example.com"));
+        let mut other = world.agent();
+        other.get("/login").await;
+        let others = other.post("/login", &expired).await;
+        assert!(others.field("request").is_none() && !others.body.contains("shop-web"), "another browser's stays unknown");
+        let answer = agent.submit(&again, "/login", &[("username", ADA.0), ("password", ADA.1)]).await;
+        let answer = agent.follow(answer).await;
+        Callback::parse(answer.location(), client.redirect_uri()).code();
+    }
 }

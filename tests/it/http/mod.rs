@@ -1,5 +1,7 @@
 //! One file an endpoint, named as its handler is: what each promises, and what it refuses.
 
+mod account;
+mod audit;
 mod authorize;
 mod consent;
 mod discovery;
@@ -16,6 +18,7 @@ mod resume;
 mod revoke;
 mod routes;
 mod set_up;
+mod throttle;
 mod token;
 mod userinfo;
 
@@ -150,5 +153,5 @@ const BROWSER: &str = "__Host-passant-browser";
 async fn signed_in(agent: &mut Agent) -> bool {
     let home = agent.get("/").await;
     assert_eq!(home.status, StatusCode::OK);
-    home.body.contains("You are signed in")
+    home.body.contains("action=\"/logout\"")
 }

@@ -115,6 +115,32 @@ async fn good(world: &Arc<World>, client: &Registered, route: &Route, method: &M
             let page = agent.get("/end_session").await;
             agent.submit(&page, address, &[]).await
         }
+        ("GET", "/account/password") => {
+            agent.sign_in(ADA.0, ADA.1).await;
+            agent.get(address).await
+        }
+        ("POST", "/account/password") => {
+            agent.sign_in(ADA.0, ADA.1).await;
+            let page = agent.get(address).await;
+            let fields = [("current", ADA.1), ("new", "a loom that weaves flowers and leaves")];
+            let answer = agent.submit(&page, address, &fields).await;
+            let page = agent.get(address).await;
+            // Those that follow sign in as before.
+            agent.submit(&page, address, &[("current", fields[1].1), ("new", ADA.1)]).await;
+            answer
+        }
+        (
+            "POST",
+            "/account/sessions/end"
+            | "/account/sessions/end-others"
+            | "/account/sessions/end-all"
+            | "/account/applications/withdraw",
+        ) => {
+            agent.sign_in(ADA.0, ADA.1).await;
+            let page = agent.get("/").await;
+            let session = page.field("session").unwrap_or_default();
+            agent.submit(&page, address, &[("session", &session), ("client", client.id())]).await
+        }
         ("GET", "/set-up") => agent.get(&set_up::link(world).await).await,
         ("POST", "/set-up") => {
             let page = agent.get(&set_up::link(world).await).await;

@@ -20,6 +20,15 @@ fn said(entries: &[Entry]) -> Vec<(&str, &str)> {
 }
 
 on_both_databases! {
+    async fn what_has_an_id_of_its_own_is_told_once(it) {
+        let (event, id) = (Event::done(Action::KeyRotate), "of-its-own".to_owned());
+        for _ in 0..2 {
+            commit!(it.db, (id.clone(), event.clone()), |tx, (id, event)| audit::append_once(tx, id, event, NOW)).unwrap();
+        }
+        let filter = Filter { most: 9, ..Filter::default() };
+        assert_eq!(read!(it.db, conn => audit::list(conn, &filter)).len(), 1);
+    }
+
     async fn an_act_and_its_entry_commit_together_or_not_at_all(it) {
         let lost = commit!(it.db, (), |tx, ()| async {
             audit::append(tx, &Event::done(Action::KeyRotate), NOW).await?;

@@ -93,4 +93,13 @@ on_both_databases! {
             }
         }).await;
     }
+
+    async fn the_grants_of_a_session_are_those_that_were_not_ended(it) {
+        let (one, other) = (approval(&it.db).await.grant, approval(&it.db).await.grant);
+        let of = async |user: &passant::domain::ids::UserId| read!(it.db, conn => grants::of_session(conn, user, &one.session_id));
+        assert_eq!(of(&one.user_id).await, std::slice::from_ref(&one));
+        assert_eq!(of(&other.user_id).await, []);
+        grants::revoke(&it.db, one.id.clone(), NOW).await.unwrap().unwrap();
+        assert_eq!(of(&one.user_id).await, []);
+    }
 }

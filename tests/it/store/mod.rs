@@ -54,6 +54,9 @@ macro_rules! commit {
     }};
 }
 
+mod anew;
+mod applications;
+mod attempts;
 mod audit;
 mod authorization_requests;
 mod clients;

@@ -17,7 +17,7 @@ use passant::store::clients::{self, DeclaredClient};
 use passant::store::codes::{self, Redeemed, Redemption};
 use passant::store::grants::{self, Approval};
 use passant::store::refresh_tokens::NewRefreshToken;
-use passant::store::sessions::{self, NewSession};
+use passant::store::sessions::{self, Created, NewSession};
 use passant::store::users::{self, NewUser};
 use passant::store::{Db, feed_head};
 use passant_tests::world::{VERIFIER, challenge, registration};
@@ -94,7 +94,7 @@ pub(super) fn new_session(user: &UserId, born: Tick) -> NewSession {
 /// Creates a session that is born now.
 pub(super) async fn session(db: &Db, user: &UserId) -> NewSession {
     let session = new_session(user, read!(db, conn => feed_head::read(conn)).tick);
-    sessions::create(db, session.clone()).await.unwrap();
+    assert_eq!(sessions::create(db, session.clone(), None).await.unwrap(), Created::Done);
     session
 }
 

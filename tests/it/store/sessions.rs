@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use passant::domain::cutoff::Standing;
 use passant::domain::ids::{SessionId, Tick, UserId};
-use passant::store::StoreError;
+use passant::domain::session::{Cap, WhenFull};
 use passant::store::evidence::{self, Levels};
-use passant::store::sessions::{self, NewSession, Renewal, SessionRecord};
+use passant::store::sessions::{self, Created, NewSession, Renewal, SessionRecord};
+use passant::store::{StoreError, users};
 
 use tokio::sync::Notify;
 
@@ -79,7 +80,7 @@ on_both_databases! {
 
     async fn a_session_without_its_user_is_none(it) {
         let orphan = new_session(&UserId::random(), it.tick().await);
-        sessions::create(&it.db, orphan.clone()).await.unwrap();
+        sessions::create(&it.db, orphan.clone(), None).await.unwrap();
         assert!(read!(it.db, conn => sessions::find_by_cookie(conn, &orphan.cookie_hash)).is_none());
     }
 
@@ -156,5 +157,65 @@ on_both_databases! {
         }).await;
         assert!(rounds.iter().all(|(_, [ended, _])| *ended));
         assert_eq!(count(&it.db, "SELECT COUNT(*) FROM sessions WHERE ended_at IS NULL").await, 0);
+    }
+
+    async fn nobody_ends_what_is_not_their_own(it) {
+        let (session, other) = (fresh(&it).await, user(&it.db).await);
+        let (owner, id) = (session.session.user_id.clone(), session.session.id.clone());
+        assert_eq!(sessions::end_own(&it.db, other.id, id.clone(), NOW).await.unwrap(), None);
+        assert_ne!(found(&it, &session).await.evidence.session, Standing::Ended);
+        assert!(sessions::end_own(&it.db, owner, id, NOW).await.unwrap().is_some());
+        assert_eq!(found(&it, &session).await.evidence.session, Standing::Ended);
+    }
+
+    async fn the_live_sessions_of_a_user_and_of_nobody_else_are_listed(it) {
+        let ada = user(&it.db).await.id;
+        let list = async |now| {
+            read!(it.db, conn => sessions::of_user(conn, &ada, now)).into_iter().map(|seen| seen.id).collect::<Vec<_>>()
+        };
+        fresh(&it).await;
+        let (one, ended) = (session(&it.db, &ada).await.session, session(&it.db, &ada).await.session);
+        sessions::end(&it.db, ended.id, NOW).await.unwrap().unwrap();
+        assert_eq!(list(NOW).await, std::slice::from_ref(&one.id));
+        assert_eq!(list(NOW + HOUR).await, [], "its time is over");
+        users::log_out_everywhere(&it.db, ada.clone(), NOW).await.unwrap().unwrap();
+        assert_eq!(list(NOW).await, [], "it was cut off");
+        let later = session(&it.db, &ada).await.session;
+        assert_eq!(list(NOW).await, [later.id]);
+        execute(&it.db, "UPDATE feed_head SET issuer_cutoff = tick + 1").await;
+        assert_eq!(list(NOW).await, []);
+    }
+
+    async fn one_session_too_many_ends_the_one_that_began_first(it) {
+        let ada = user(&it.db).await.id;
+        let cap = Some(Cap { most: 2, when_full: WhenFull::EvictOldest });
+        let mut all = Vec::new();
+        for number in 0..3 {
+            let mut new = new_session(&ada, it.tick().await);
+            new.session.last_seen_at = NOW + MINUTE * number;
+            assert_eq!(sessions::create(&it.db, new.clone(), cap).await.unwrap(), Created::Done);
+            all.push(new.session.id);
+        }
+        let live: Vec<_> = read!(it.db, conn => sessions::of_user(conn, &ada, NOW)).into_iter().map(|seen| seen.id).collect();
+        assert_eq!(live, all[1..]);
+        assert_eq!(count(&it.db, "SELECT COUNT(*) FROM cutoffs WHERE level = 'sid'").await, 1);
+        assert_eq!(count(&it.db, "SELECT COUNT(*) FROM audit WHERE action = 'session_end' AND tick IS NOT NULL").await, 1);
+    }
+
+    async fn a_full_house_is_refused_where_nobody_is_to_be_put_out(it) {
+        let ada = user(&it.db).await.id;
+        let cap = Some(Cap { most: 1, when_full: WhenFull::Deny });
+        let create = async || sessions::create(&it.db, new_session(&ada, it.tick().await), cap).await.unwrap();
+        assert_eq!((create().await, create().await), (Created::Done, Created::Full));
+        users::log_out_everywhere(&it.db, ada.clone(), NOW).await.unwrap().unwrap();
+        assert_eq!(create().await, Created::Done, "only what lives counts");
+    }
+
+    async fn sign_ins_at_once_do_not_pass_the_cap(it) {
+        let cap = Some(Cap { most: 1, when_full: WhenFull::Deny });
+        it.one_wins(async || user(&it.db).await.id, |db, ada, _| async move {
+            let born = read!(db, conn => passant::store::feed_head::read(conn)).tick;
+            sessions::create(&db, new_session(&ada, born), cap).await.unwrap() == Created::Done
+        }).await;
     }
 }

@@ -73,6 +73,25 @@ pub(crate) async fn get(State(app): State<Arc<App>>, visit: Visit) -> Result<Res
     Ok(visit.browser.remember(answer))
 }
 
+/// Finds the kept request of a handle if it is bound to this browser already, and binds none: the handle came with a form that was
+/// not accepted.
+pub(crate) async fn find_bound(
+    app: &Arc<App>,
+    handle: Option<String>,
+    browser: &Browser,
+    now: UnixTime,
+) -> Result<Option<Resumed>, PageError> {
+    let Some(handle) = handle.filter(|text| text.len() <= 64) else { return Ok(None) };
+    let mut reader = app.db.reader().await?;
+    let kept = authorization_requests::find(&mut reader.conn(), &OpaqueToken::presented(&handle).hash(), now).await?;
+    drop(reader);
+    let ours = kept.and_then(|kept| kept.browser_hash).is_some_and(|bound| bound.matches(&browser.hash()));
+    match ours {
+        true => find(app, Some(&handle), browser, now).await.map(Some),
+        false => Ok(None),
+    }
+}
+
 /// Finds the kept request of a handle; one that no browser has followed yet is bound to this one.
 pub(crate) async fn find(app: &Arc<App>, handle: Option<&str>, browser: &Browser, now: UnixTime) -> Result<Resumed, PageError> {
     let gone = PageError::request_gone;

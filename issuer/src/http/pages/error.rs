@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use super::views::{ErrorPage, MakersNote};
 use super::{Policy, frame, page};
 use crate::app::App;
+use crate::app::attempts::GateOrStore;
 use crate::http::error::{Fault, FaultKind, answers_faults, bare};
 use crate::http::form::{ForgeryError, FormError};
 
@@ -22,6 +23,9 @@ enum Kind {
     TooLong,
     RequestGone,
     SetUpLinkDead,
+    TooMany(u64),
+    SignInAgain,
+    TooManySessions,
     Forged,
     NotFound,
     WrongMethod,
@@ -81,6 +85,21 @@ impl PageError {
     /// The set-up link does not work any more.
     pub(crate) fn set_up_link_dead() -> Self {
         Self(Kind::SetUpLinkDead)
+    }
+
+    /// Too many attempts failed before; so many seconds to wait.
+    pub(crate) fn too_many(seconds: u64) -> Self {
+        Self(Kind::TooMany(seconds))
+    }
+
+    /// Whoever acted is signed in no more, or something that the act leaned on changed meanwhile.
+    pub(crate) fn sign_in_again() -> Self {
+        Self(Kind::SignInAgain)
+    }
+
+    /// There are as many sessions as there may be.
+    pub(crate) fn too_many_sessions() -> Self {
+        Self(Kind::TooManySessions)
     }
 
     /// A form that was not ours, or of another session.
@@ -156,6 +175,27 @@ impl PageError {
                 advice: "Whoever runs this server finds a fresh link on its terminal after each start.",
                 note: None,
             },
+            Kind::TooMany(_) => Words {
+                status: StatusCode::TOO_MANY_REQUESTS,
+                title: "Too many attempts",
+                lead: "Too many links that do not work were opened from your network.",
+                advice: "Wait a while, then open the link again.",
+                note: None,
+            },
+            Kind::SignInAgain => Words {
+                status: StatusCode::CONFLICT,
+                title: "Please sign in again",
+                lead: "You are no longer signed in here, or your account changed in another place just now.",
+                advice: "Nothing was done. Start from the front page.",
+                note: None,
+            },
+            Kind::TooManySessions => Words {
+                status: StatusCode::FORBIDDEN,
+                title: "You are signed in in too many places",
+                lead: "Name and password are right, but this account may not be signed in in one more place.",
+                advice: "Sign out in a browser that you no longer need, or choose to log out everywhere there; then sign in here.",
+                note: None,
+            },
             Kind::Forged => Words {
                 status: StatusCode::FORBIDDEN,
                 title: "We did not do that",
@@ -218,6 +258,15 @@ impl PageError {
 
 answers_faults!(PageError);
 
+impl From<GateOrStore> for PageError {
+    fn from(fault: GateOrStore) -> Self {
+        match fault {
+            GateOrStore::Gate(fault) => fault.into(),
+            GateOrStore::Store(fault) => fault.into(),
+        }
+    }
+}
+
 impl IntoResponse for PageError {
     /// A status and what goes on the page: the outermost layer, which knows the request's id, puts the page around it.
     fn into_response(self) -> Response {
@@ -254,6 +303,9 @@ pub(crate) fn rendered(app: &App, request_id: &str, answer: Response) -> Respons
         reference: request_id,
     };
     let mut page = page(words.status, &template, Policy::default()).unwrap_or_else(|_| words.status.into_response());
+    if let Kind::TooMany(seconds) = error.0 {
+        page.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
     if words.status == StatusCode::SERVICE_UNAVAILABLE {
         page.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
     }

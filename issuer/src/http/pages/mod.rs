@@ -1,5 +1,6 @@
 //! The pages people see: one file a page, one typed context a template.
 
+pub(crate) mod account;
 pub(crate) mod assets;
 pub(crate) mod consent;
 pub mod demo;

@@ -7,12 +7,14 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 
 use super::error::PageError;
-use super::login::{Proved, begin_session, with_cookie};
+use super::login::{Proved, begin_session, with_cookies};
 use super::views::{SetUp, SetUpProblem};
 use super::{Policy, frame, page};
 use crate::app::App;
+use crate::app::attempts::whole_seconds;
 use crate::app::password_gate::GateError;
 use crate::clock::UnixTime;
+use crate::domain::audit::{Action, Event, Outcome, Source};
 use crate::domain::ids::UserId;
 use crate::domain::params::Params;
 use crate::domain::password::{Password, PasswordError};
@@ -22,7 +24,8 @@ use crate::http::form::csrf_token;
 use crate::http::redirect;
 use crate::http::visit::{Submission, Visit};
 use crate::secret::TokenHash;
-use crate::store::set_up_tokens::{self, SetUp as Outcome};
+use crate::store::attempts;
+use crate::store::set_up_tokens::{self, SetUp as Redeemed};
 use crate::store::users::{self, NewUser};
 
 /// Seconds that a person is asked to wait when the gate is full.
@@ -30,7 +33,7 @@ const RETRY_AFTER: u64 = 5;
 
 /// Shows the page of a living link.
 pub(crate) async fn get(State(app): State<Arc<App>>, visit: Visit) -> Result<Response, PageError> {
-    let token = living_link(&app, &visit.query, visit.now).await?;
+    let token = living_link(&app, &visit.query, &visit.source, visit.now).await?;
     let answer = show(&app, &visit.browser, token, &Params::default(), &[], visit.now)?;
     Ok(visit.browser.remember(answer))
 }
@@ -38,7 +41,7 @@ pub(crate) async fn get(State(app): State<Arc<App>>, visit: Visit) -> Result<Res
 /// Creates the administrator and signs them in.
 pub(crate) async fn post(State(app): State<Arc<App>>, Submission { form, sender }: Submission) -> Result<Response, PageError> {
     let params = form.verify(&app, &sender.browser.token).map_err(|why| PageError::forged(&why))?;
-    let token = living_link(&app, &params, sender.now).await?;
+    let token = living_link(&app, &params, &sender.source, sender.now).await?;
     let again = |problems: &[SetUpProblem]| show(&app, &sender.browser, token, &params, problems, sender.now);
     let chosen = match Chosen::parse(&params, app.least_password()) {
         Ok(chosen) => chosen,
@@ -59,9 +62,9 @@ pub(crate) async fn post(State(app): State<Arc<App>>, Submission { form, sender 
         created_at: sender.now,
     };
     match set_up_tokens::redeem(&app.db.by(sender.source.clone()), TokenHash::of(token), user).await? {
-        Outcome::Done => {}
-        Outcome::LinkDead => return Err(PageError::set_up_link_dead()),
-        Outcome::UsernameTaken => return Ok(again(&[SetUpProblem::UsernameTaken])?),
+        Redeemed::Done => {}
+        Redeemed::LinkDead => return Err(PageError::set_up_link_dead()),
+        Redeemed::UsernameTaken => return Ok(again(&[SetUpProblem::UsernameTaken])?),
     }
     tracing::info!("the first administrator was created");
     // The session is stamped with a tick that is read with the very hash that was just set.
@@ -72,16 +75,25 @@ pub(crate) async fn post(State(app): State<Arc<App>>, Submission { form, sender 
         return Ok(redirect::to("/login"));
     };
     let proved = Proved { user: record.user, born: record.evidence.tick };
-    let cookie = begin_session(&app, &proved, sender.signed_in(&app).await?, sender).await?;
-    Ok(with_cookie(redirect::to("/"), cookie))
+    let begun = begin_session(&app, &proved, sender.signed_in(&app).await?, sender).await?;
+    let cookies = begun.ok_or_else(PageError::too_many_sessions)?;
+    Ok(with_cookies(redirect::to("/"), cookies))
 }
 
-async fn living_link<'p>(app: &Arc<App>, params: &'p Params, now: UnixTime) -> Result<&'p str, PageError> {
-    let dead = PageError::set_up_link_dead;
+/// The token of a link that still works. Whoever opens dead ones again and again waits between them.
+async fn living_link<'p>(app: &Arc<App>, params: &'p Params, source: &Source, now: UnixTime) -> Result<&'p str, PageError> {
+    let dead = || PageError::set_up_link_dead();
     let token = params.get("token").filter(|token| token.len() <= 64).ok_or_else(dead)?;
-    let mut reader = app.db.reader().await?;
-    let alive = set_up_tokens::alive(&mut reader.conn(), &TokenHash::of(token), now).await?;
-    if alive { Ok(token) } else { Err(dead()) }
+    let (db, lanes) = (app.db.by(source.clone()), app.link_lanes(source.address.as_deref()));
+    let throttled = Event::new(Action::SetUp, Outcome::Throttled);
+    if let Some(until) = attempts::waiting(&db, &lanes, &throttled, now).await? {
+        return Err(PageError::too_many(whole_seconds(until.since(now))));
+    }
+    if set_up_tokens::alive(&mut db.reader().await?.conn(), &TokenHash::of(token), now).await? {
+        return Ok(token);
+    }
+    attempts::fail(&db, lanes, Some(Event::refused(Action::SetUp, "the link does not work")), now).await?;
+    Err(dead())
 }
 
 struct Chosen {

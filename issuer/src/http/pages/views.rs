@@ -1,13 +1,16 @@
 //! What each page is given: one typed context a template, so that a page cannot be rendered with a value missing or of the wrong
 //! kind. The sentences that people read about a problem live here too, each in one exhaustive match.
 
+mod account;
+mod times;
+
 use std::fmt;
 
 use askama::Template;
-use time::OffsetDateTime;
-use time::macros::format_description;
 
-use crate::clock::UnixTime;
+pub(crate) use self::account::{Account, ApplicationLine, ChangePassword, ChangeProblem, SessionLine};
+pub(crate) use self::times::{ago, day, moment};
+use crate::domain::said::Said;
 
 /// What every page shows around its content: the issuer's name and the hallmark.
 #[derive(Debug, Clone)]
@@ -79,6 +82,11 @@ pub(crate) enum SignInProblem {
         /// Seconds until another attempt makes sense.
         retry_after: u64,
     },
+    /// Too many attempts failed before (429), of this account or from this address; whether there is such an account is not said.
+    TooMany {
+        /// Seconds until another attempt is looked at.
+        retry_after: u64,
+    },
     /// The form's token no longer belongs to a pre-login session.
     OpenTooLong,
 }
@@ -91,6 +99,7 @@ impl fmt::Display for SignInProblem {
             Self::EmptyPassword => f.write_str("Enter your password."),
             Self::EmptyBoth => f.write_str("Enter your user name and your password."),
             Self::Busy { retry_after } => busy(f, "sign-ins", *retry_after),
+            Self::TooMany { retry_after } => too_many(f, *retry_after),
             Self::OpenTooLong => f.write_str(OPEN_TOO_LONG),
         }
     }
@@ -306,39 +315,14 @@ impl fmt::Display for SetUpProblem {
     }
 }
 
-/// `GET /` for somebody who is signed in.
-#[derive(Template)]
-#[template(path = "home_signed_in.html")]
-pub(crate) struct HomeSignedIn<'a> {
-    /// The frame.
-    pub(crate) frame: &'a Frame,
-    /// The synchronizer token of the session.
-    pub(crate) csrf: &'a str,
-    /// The person's name.
-    pub(crate) name: &'a str,
-    /// The user name.
-    pub(crate) username: &'a str,
-    /// When this browser signed in.
-    pub(crate) since: UnixTime,
-}
-
-impl HomeSignedIn<'_> {
-    /// `21 November 2026, 09:14 UTC`. Pages run no script, so they cannot know the reader's zone.
-    fn since_in_words(&self) -> String {
-        let words = format_description!("[day padding:none] [month repr:long] [year], [hour]:[minute] UTC");
-        OffsetDateTime::from_unix_timestamp(self.since.seconds())
-            .ok()
-            .and_then(|at| at.format(words).ok())
-            .unwrap_or_else(|| self.since.to_string())
-    }
-}
-
 /// `GET /` for anybody else.
 #[derive(Template)]
 #[template(path = "home_signed_out.html")]
 pub(crate) struct HomeSignedOut<'a> {
     /// The frame.
     pub(crate) frame: &'a Frame,
+    /// What was just done, to be said once.
+    pub(crate) said: Option<Said>,
 }
 
 /// The question that a person answers with `POST /end_session/confirm`, or by staying.
@@ -392,6 +376,11 @@ fn busy(f: &mut fmt::Formatter<'_>, of_what: &str, retry_after: u64) -> fmt::Res
     write!(f, "There are too many {of_what} right now. Please try again in {retry_after} second{s}.")
 }
 
+/// What somebody reads who has to wait after too many attempts.
+pub(crate) fn too_many(f: &mut impl fmt::Write, retry_after: u64) -> fmt::Result {
+    write!(f, "Too many attempts. Try again in {}.", times::span(retry_after))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -428,6 +417,7 @@ mod tests {
             SignInProblem::EmptyPassword,
             SignInProblem::EmptyBoth,
             SignInProblem::Busy { retry_after: 5 },
+            SignInProblem::TooMany { retry_after: 30 },
             SignInProblem::OpenTooLong,
         ] {
             add("sign_in wrong", true, sign_in(Some(problem)));
@@ -464,13 +454,15 @@ mod tests {
         add("set_up wrong in several", true, set_up(&several));
         add("set_up busy", true, set_up(&[SetUpProblem::Busy { retry_after: 1 }]));
 
-        let since = UnixTime::from_seconds(1_795_252_440);
-        add("home_signed_in", false, HomeSignedIn { frame, csrf: text, name: text, username: text, since }.render());
         for client in [None, Some(text)] {
             let page = EndSession { frame, csrf: text, request: text, client, returns_to: client, signed_in_as: text };
             add("end_session", false, page.render());
         }
-        add("home_signed_out", false, HomeSignedOut { frame }.render());
+        for (name, wrong, html) in account::samples(frame, text) {
+            add(name, wrong, html);
+        }
+        add("home_signed_out", false, HomeSignedOut { frame, said: None }.render());
+        add("home_signed_out", false, HomeSignedOut { frame, said: Some(Said::LoggedOutEverywhere) }.render());
         add("signed_out", false, SignedOut { frame }.render());
         let demo = Demo { frame, issuer: text, client_id: text, scope: text, resource: text, orders_url: text };
         add("demo", false, demo.render());
@@ -506,7 +498,7 @@ mod tests {
     fn every_field_has_a_label_of_its_own() {
         for Sample { name, html, .. } in samples("Ada") {
             for field in tags(&html).filter(|tag| tag.starts_with("input ") || tag.starts_with("textarea ")) {
-                if attribute(field, "type") == Some("hidden") {
+                if attribute(field, "type") == Some("hidden") || field.ends_with(" hidden") {
                     continue;
                 }
                 let id = attribute(field, "id");

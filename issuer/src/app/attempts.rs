@@ -1,0 +1,201 @@
+//! The one door through which a secret is tried: which lanes an attempt counts in, and that it is counted before the hash is
+//! computed. A browser that signed in to an account before counts in a lane of its own, so that an attack delays no owner.
+
+use std::time::Duration;
+
+use base64ct::{Base64UrlUnpadded, Encoding};
+
+use super::App;
+use super::password_gate::GateError;
+use crate::clock::UnixTime;
+use crate::domain::audit::{Action, Event, Outcome};
+use crate::domain::ids::{ClientId, UserId};
+use crate::domain::password::{Password, PasswordHash};
+use crate::domain::throttle::address_prefix;
+use crate::secret::{OpaqueToken, TokenHash, constant_time_eq, random_bytes};
+use crate::store::attempts::{self, Counted, Lane};
+use crate::store::{Db, StoreError};
+
+/// The prefix of a device cookie's value.
+pub const DEVICE_PREFIX: &str = "psd_";
+
+/// The length in text of each half of a device cookie: 128 random bits, and 128 bits of the MAC over them.
+const HALF: usize = 22;
+
+/// Whose password is tried.
+#[derive(Debug, Clone)]
+pub enum Account<'a> {
+    /// A user's.
+    Known(&'a UserId),
+    /// Nobody's: the name as it was mapped, or as it was typed where it cannot be one. It may be anything, so only a keyed hash of
+    /// it is ever kept.
+    Unknown(&'a str),
+}
+
+impl Account<'_> {
+    fn parts(&self) -> [&[u8]; 2] {
+        match self {
+            Self::Known(id) => [b"user", id.as_str().as_bytes()],
+            Self::Unknown(name) => [b"name", name.as_bytes()],
+        }
+    }
+}
+
+/// A password that somebody tries.
+pub struct Tried<'a> {
+    /// Whose.
+    pub account: Account<'a>,
+    /// The hash to compare with; none where there is no such user or password, which costs the same.
+    pub hash: Option<PasswordHash>,
+    /// Whether the account may be used at all: a right password of one that is disabled is as good as a wrong one.
+    pub usable: bool,
+    /// What was typed.
+    pub password: Password,
+    /// The device cookie that came along.
+    pub device: Option<OpaqueToken>,
+    /// The address it comes from.
+    pub address: Option<&'a str>,
+    /// What it is tried for.
+    pub action: Action,
+}
+
+/// What became of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is the password.
+    Right,
+    /// It is not.
+    Wrong,
+    /// It came too soon after others, and was not looked at.
+    Wait {
+        /// How long until another one is.
+        seconds: u64,
+    },
+    /// Too many are looked at already; it was not counted.
+    Busy,
+}
+
+impl App {
+    /// Looks at a password, unless it has to wait.
+    pub async fn try_password(&self, db: &Db, tried: Tried<'_>, now: UnixTime) -> Result<Verdict, GateOrStore> {
+        let lanes = self.lanes(&tried);
+        let event = |outcome| {
+            let event = Event::new(tried.action, outcome);
+            match &tried.account {
+                Account::Known(id) => event.of_user(id),
+                Account::Unknown(_) => event,
+            }
+        };
+        let until = match attempts::waiting(db, &lanes, &event(Outcome::Throttled), now).await? {
+            None => match attempts::count(db, lanes.clone(), now).await? {
+                Counted::Allowed => None,
+                Counted::Wait(until) => Some(until),
+            },
+            waiting => waiting,
+        };
+        if let Some(until) = until {
+            return Ok(Verdict::Wait { seconds: whole_seconds(until.since(now)) });
+        }
+        let right = match self.passwords.verify(tried.hash.clone(), tried.password.clone()).await {
+            Ok(right) => right,
+            Err(GateError::Busy) => {
+                attempts::take_back(db, lanes, now).await?;
+                return Ok(Verdict::Busy);
+            }
+            Err(fault) => return Err(fault.into()),
+        };
+        if right && tried.usable {
+            attempts::succeed(db, lanes, now).await?;
+            return Ok(Verdict::Right);
+        }
+        let why = match (&tried.account, right) {
+            (Account::Unknown(_), _) => "there is no such user",
+            (Account::Known(_), false) => "wrong password",
+            (Account::Known(_), true) => "disabled",
+        };
+        // Counted above: nothing but the audit trail is written here.
+        attempts::fail(db, vec![], Some(event(Outcome::Refused).saying(why)), now).await?;
+        Ok(Verdict::Wrong)
+    }
+
+    /// The lanes of a password: the device's where it is known, and otherwise the account's and the address's. A known device does
+    /// not wait for its address, which may be shared with the attacker.
+    fn lanes(&self, tried: &Tried<'_>) -> Vec<Lane> {
+        let [kind, id] = tried.account.parts();
+        let known = tried.device.as_ref().filter(|device| self.device_is_known(device, &tried.account));
+        let own = |name| Lane { name, policy: self.config.throttle.of_account(), own: true };
+        match known {
+            Some(device) => vec![own(self.lane(&[b"device", kind, id, device.expose().as_bytes()]))],
+            None => std::iter::once(own(self.lane(&[kind, id]))).chain(self.address_lane(tried.address)).collect(),
+        }
+    }
+
+    /// The lane of an address; none where there is none.
+    fn address_lane(&self, address: Option<&str>) -> Option<Lane> {
+        let prefix = address_prefix(address?)?;
+        Some(self.shared(&[b"address", prefix.as_bytes()]))
+    }
+
+    /// The lane of a client at an address. Clients that nobody registered share one, so that no lane is made for each made-up id.
+    pub fn client_lane(&self, client: Option<&ClientId>, address: Option<&str>) -> Vec<Lane> {
+        let Some(prefix) = address.and_then(address_prefix) else { return vec![] };
+        let client = client.map_or("", ClientId::as_str);
+        vec![self.shared(&[b"client", client.as_bytes(), prefix.as_bytes()])]
+    }
+
+    /// The lanes of a link with a secret in it.
+    pub fn link_lanes(&self, address: Option<&str>) -> Vec<Lane> {
+        self.address_lane(address).into_iter().collect()
+    }
+
+    fn shared(&self, parts: &[&[u8]]) -> Lane {
+        Lane { name: self.lane(parts), policy: self.config.throttle.of_address(), own: false }
+    }
+
+    fn lane(&self, parts: &[&[u8]]) -> TokenHash {
+        TokenHash::from_stored(Base64UrlUnpadded::encode_string(&self.lane_key.mac(parts)))
+    }
+
+    /// The device cookie of a user who has signed in: the one that came along if it is theirs, or a new one. Nothing is kept of it.
+    pub fn device_cookie(&self, presented: Option<OpaqueToken>, user: &UserId) -> OpaqueToken {
+        match presented.filter(|device| self.device_is_known(device, &Account::Known(user))) {
+            Some(device) => device,
+            None => {
+                let random = Base64UrlUnpadded::encode_string(&random_bytes::<16>());
+                let mac = self.device_mac(&Account::Known(user), &random);
+                OpaqueToken::presented(&format!("{DEVICE_PREFIX}{random}{mac}"))
+            }
+        }
+    }
+
+    /// Whether a device cookie was given to a browser in which this very user signed in.
+    fn device_is_known(&self, device: &OpaqueToken, account: &Account<'_>) -> bool {
+        let halves = device.expose().strip_prefix(DEVICE_PREFIX).and_then(|halves| halves.split_at_checked(HALF));
+        halves.is_some_and(|(random, mac)| {
+            constant_time_eq(self.device_mac(account, random).as_bytes(), mac.as_bytes()) && matches!(account, Account::Known(_))
+        })
+    }
+
+    fn device_mac(&self, account: &Account<'_>, random: &str) -> String {
+        let [kind, id] = account.parts();
+        let mac = self.device_key.mac(&[kind, id, random.as_bytes()]);
+        let (half, _) = mac.split_at(16);
+        Base64UrlUnpadded::encode_string(half)
+    }
+}
+
+/// A wait as a `Retry-After` says it: rounded up, so that nobody comes too early.
+pub fn whole_seconds(wait: Duration) -> u64 {
+    u64::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u64::MAX)
+}
+
+/// A fault of the gate or of the database.
+#[derive(Debug, thiserror::Error)]
+pub enum GateOrStore {
+    /// The gate's.
+    #[error(transparent)]
+    Gate(#[from] GateError),
+    /// The database's.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
