@@ -2,6 +2,7 @@
 //! and nothing runs on a configuration that has one.
 
 mod clients;
+mod declared;
 mod error;
 mod sections;
 mod source;
@@ -17,11 +18,12 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Deserializer, de};
 
 pub use self::clients::DeclaredClient;
+pub use self::declared::{Declared, Undeclared};
 pub use self::error::{ConfigError, Place};
-pub use self::sections::{Keys, Limits, Log, LogFormat, Passwords, Sessions};
+pub use self::sections::{Audit, Keys, Limits, Log, LogFormat, Passwords, Sessions};
 pub use self::storage::{Database, DatabaseTarget, InvalidPostgresUrl, MasterKeySource, PostgresUrl};
 
-use self::clients::{ClientEntry, Declared};
+use self::clients::{ClientEntry, Surroundings};
 use self::source::{Source, Step::At, Step::Key};
 use self::storage::{DatabaseSection, MASTER_KEY_KINDS, MasterKeySection};
 use crate::domain::issuer_url::IssuerUrl;
@@ -52,6 +54,8 @@ pub struct Config {
     pub passwords: Passwords,
     /// `[limits]`
     pub limits: Limits,
+    /// `[audit]`
+    pub audit: Audit,
     /// `[log]`
     pub log: Log,
     /// `[scopes]`: the applications' own scopes, and what the consent page says about them.
@@ -78,9 +82,15 @@ impl Config {
         document.resolve(&source, |name| environment.get(name).cloned(), read)
     }
 
+    /// What a registration may refer to.
+    pub fn declared(&self) -> Declared<'_> {
+        Declared { scopes: &self.scopes, resources: &self.resources }
+    }
+
     /// The defaults, for an issuer at this address.
     pub fn for_issuer(issuer: IssuerUrl) -> Self {
-        let Document { listen, data_dir, database, keys, tokens, sessions, passwords, limits, log, .. } = Document::default();
+        let Document { listen, data_dir, database, keys, tokens, sessions, passwords, limits, audit, log, .. } =
+            Document::default();
         Self {
             issuer,
             listen,
@@ -92,6 +102,7 @@ impl Config {
             sessions,
             passwords,
             limits,
+            audit,
             log,
             scopes: BTreeMap::new(),
             resources: BTreeMap::new(),
@@ -134,6 +145,7 @@ struct Document {
     sessions: Sessions,
     passwords: Passwords,
     limits: Limits,
+    audit: Audit,
     log: Log,
     scopes: BTreeMap<Scope, String>,
     resources: BTreeMap<Resource, String>,
@@ -153,6 +165,7 @@ impl Default for Document {
             sessions: Sessions::default(),
             passwords: Passwords::default(),
             limits: Limits::default(),
+            audit: Audit::default(),
             log: Log::default(),
             scopes: BTreeMap::new(),
             resources: BTreeMap::new(),
@@ -205,8 +218,9 @@ impl Document {
     ) -> Result<Config, ConfigError> {
         let database = self.database.resolve(&self.data_dir);
         let master_key = self.master_key.resolve(source, &database.target, &self.data_dir, &variable)?;
-        let declared = Declared { scopes: &self.scopes, resources: &self.resources, lifetimes: self.tokens };
-        let clients = clients::resolve(self.clients, source, &declared, variable, read)?;
+        let surroundings =
+            Surroundings { declared: Declared { scopes: &self.scopes, resources: &self.resources }, lifetimes: self.tokens };
+        let clients = clients::resolve(self.clients, source, &surroundings, variable, read)?;
         Ok(Config {
             issuer: self.issuer,
             listen: self.listen,
@@ -218,6 +232,7 @@ impl Document {
             sessions: self.sessions,
             passwords: self.passwords,
             limits: self.limits,
+            audit: self.audit,
             log: self.log,
             scopes: self.scopes,
             resources: self.resources,

@@ -1,3 +1,5 @@
+mod sample;
+
 use std::time::Duration;
 
 use super::*;
@@ -54,6 +56,7 @@ fn nothing_configured_is_a_working_issuer() {
     assert!((1..=2).contains(&permits) && queue == 64 && wait == Duration::from_secs(5));
     assert_eq!(config.limits, Limits { request_timeout: Duration::from_secs(30), body: 65536 });
     assert_eq!(config.log, Log { format: LogFormat::Auto, filter: "info".to_owned() });
+    assert_eq!(config.audit.keep, hours(400 * 24));
     assert!(config.scopes.is_empty() && config.resources.is_empty() && config.clients.is_empty());
 }
 
@@ -69,6 +72,7 @@ fn every_key_is_read() {
         tokens = { access_token = "5m", refresh_idle = "1d", refresh_absolute = "2d", refresh_retry_window = "0s" }
         sessions = { idle = "1h", absolute = "8h" }
         limits = { request_timeout = "10s", body = "32 KiB" }
+        audit = { keep = "90d" }
         log = { format = "json", filter = "passant=debug" }
         scopes = { "orders:read" = "Read your orders" }
         resources = { "https://api.example.com" = "Orders" }
@@ -104,6 +108,7 @@ fn every_key_is_read() {
     assert!(matches!(&config.master_key, MasterKeySource::Command(command) if command == "vault read"));
     assert_eq!((config.database.connections, config.keys.bits, config.limits.body), (20, 3072, 32768));
     assert_eq!((config.passwords.permits, config.passwords.queue), (8, 0));
+    assert_eq!(config.audit.keep, Duration::from_secs(90 * 86_400));
     assert_eq!((config.log.format, config.sessions.idle), (LogFormat::Json, Duration::from_secs(3600)));
     let DeclaredClient { client, secret } = config.clients.first().unwrap();
     assert_eq!(secret.as_ref(), Some(&TokenHash::of(SECRET)));
