@@ -18,6 +18,7 @@ pub mod password;
 pub mod pkce;
 pub mod profile;
 pub mod profile_claim;
+pub mod reconciliation;
 pub mod redirect_uri;
 pub mod refresh;
 pub mod resource;

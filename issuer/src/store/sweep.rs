@@ -21,7 +21,9 @@ const AT_ONCE: [&str; 4] = [
     "DELETE FROM authorization_requests WHERE handle_hash IN
      (SELECT handle_hash FROM authorization_requests WHERE consumed_at IS NOT NULL AND consumed_at <= $1 LIMIT 500)",
     "DELETE FROM set_up_tokens WHERE token_hash IN (SELECT token_hash FROM set_up_tokens WHERE expires_at < $1 LIMIT 500)",
-    "DELETE FROM client_secrets WHERE expires_at IS NOT NULL AND expires_at < $1",
+    // A stolen secret of the file's is remembered until the file has another one: the next start would bring it back to life.
+    "DELETE FROM client_secrets WHERE expires_at IS NOT NULL AND expires_at < $1
+     AND client_id NOT IN (SELECT id FROM clients WHERE origin = 'file')",
 ];
 
 /// The seed of a successor goes when its window has closed with its time.
@@ -52,6 +54,23 @@ const LATE: [&str; 2] = [
      AND epoch < (SELECT MAX(epoch) FROM signing_keys)",
     "DELETE FROM feed_entries WHERE tick IN (SELECT tick FROM cutoffs WHERE level = 'kid' AND tick < $1)",
 ];
+
+/// Deletes one batch of the audit trail's entries from before this time; how many went. Nothing else deletes any, and nothing ever
+/// changes one.
+pub async fn audit_before(db: &Db, before: UnixTime) -> Result<u64, StoreError> {
+    db.write(before, |tx, before| {
+        async move {
+            sql!(
+                tx,
+                execute,
+                "DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at < $1 ORDER BY at, id LIMIT 500)",
+                before.millis(),
+            )
+        }
+        .boxed()
+    })
+    .await
+}
 
 /// Deletes one batch of each kind; how many rows went. Nothing to do is the sign to stop.
 pub async fn batch(db: &Db, now: UnixTime) -> Result<u64, StoreError> {

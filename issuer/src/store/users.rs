@@ -141,6 +141,20 @@ pub async fn find(conn: &mut Conn<'_>, id: &UserId) -> Result<Option<User>, Stor
     row.map(User::try_from).transpose()
 }
 
+/// Users by name, after this one, at most so many.
+pub async fn list(conn: &mut Conn<'_>, after: &str, most: u32) -> Result<Vec<User>, StoreError> {
+    let rows = sql!(
+        conn,
+        all as UserRow,
+        "SELECT id, username, name, email, email_verified, phone_number, phone_number_verified, profile, roles, attributes,
+                administrator, created_at, updated_at, disabled_at
+         FROM users WHERE username > $1 ORDER BY username LIMIT $2",
+        after,
+        i64::from(most),
+    )?;
+    rows.into_iter().map(User::try_from).collect()
+}
+
 /// The user of this name with what a sign-in needs, and the tick, from one statement.
 pub async fn sign_in_record(conn: &mut Conn<'_>, username: &Username) -> Result<Option<SignInRecord>, StoreError> {
     let row = sql!(
@@ -184,6 +198,24 @@ pub async fn set_password(db: &Db, id: UserId, password_hash: PasswordHash, now:
     .await
 }
 
+/// Ends everything a user has, wherever it is; `None` when there is no such user.
+pub async fn log_out_everywhere(db: &Db, id: UserId, now: UnixTime) -> Result<Option<Tick>, StoreError> {
+    db.write((id, now), |tx, (id, now)| {
+        async move {
+            // Locked before the head, as every row is.
+            if sql!(tx, execute, "UPDATE users SET cutoff = cutoff WHERE id = $1", id.as_str())? == 0 {
+                return Ok(None);
+            }
+            let tick = feed_head::raise(tx, *now, &[Target::User(id.clone())]).await?;
+            sql!(tx, execute, "UPDATE users SET cutoff = $2 WHERE id = $1", id.as_str(), tick.get())?;
+            audit::append(tx, &Event::done(Action::LogOutEverywhere).of_user(id).at(tick), *now).await?;
+            Ok(Some(tick))
+        }
+        .boxed()
+    })
+    .await
+}
+
 /// Replaces the hash that was just verified by a stronger one of the same password; `false` when another password was set
 /// meanwhile, which then stays.
 pub async fn rehash(db: &Db, id: UserId, verified: PasswordHash, stronger: PasswordHash) -> Result<bool, StoreError> {
@@ -202,10 +234,4 @@ pub async fn rehash(db: &Db, id: UserId, verified: PasswordHash, stronger: Passw
         .boxed()
     })
     .await
-}
-
-/// Whether anybody may administer this issuer.
-pub async fn administrator_exists(conn: &mut Conn<'_>) -> Result<bool, StoreError> {
-    let found = sql!(conn, optional as (String,), "SELECT id FROM users WHERE administrator LIMIT 1")?;
-    Ok(found.is_some())
 }

@@ -54,10 +54,13 @@ macro_rules! commit {
     }};
 }
 
+mod accounts;
 mod audit;
 mod authorization_requests;
+mod client_secrets;
 mod clients;
 mod codes;
+mod consent_list;
 mod consents;
 mod coverage;
 mod db;
@@ -66,7 +69,9 @@ mod feed_head;
 mod grants;
 mod migrate;
 mod refresh_tokens;
+mod registrations;
 mod rows;
+mod session_list;
 mod sessions;
 mod set_up_tokens;
 mod signing_keys;

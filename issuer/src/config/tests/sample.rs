@@ -83,7 +83,8 @@ fn keys_of_the_sample() -> Vec<String> {
 
 /// The keys of the README's table: `` `keys.period` ``, or `` `a.x`, `.y` or `.z` ``; and a section as a whole.
 fn keys_of_the_readme() -> Vec<String> {
-    let rows = README.lines().filter_map(|line| line.strip_prefix("| `")?.split(" | ").next());
+    let (_, configuration) = README.split_once("### Configuration").expect("README.md has a section \"Configuration\"");
+    let rows = configuration.lines().filter_map(|line| line.strip_prefix("| `")?.split(" | ").next());
     let mut found = Vec::new();
     for row in rows {
         let mut section = String::new();
