@@ -31,7 +31,7 @@ pub(super) struct End {
     #[arg(value_name = "SID", required_unless_present = "user", conflicts_with = "user", allow_hyphen_values = true)]
     ids: Vec<String>,
     /// Everything that this user has: sessions, grants and tokens, those with offline access included
-    #[arg(long, value_name = "USERNAME", value_parser = Username::parse, requires = "all")]
+    #[arg(long, value_name = "USERNAME", value_parser = Username::parse, requires = "all", conflicts_with = "ids")]
     user: Option<Username>,
     /// Says that everything is meant
     #[arg(long, requires = "user")]
@@ -41,6 +41,9 @@ pub(super) struct End {
 pub(super) async fn run(settings: &Settings, command: &Command) -> Result<Option<Answer>, Failure> {
     open::to(settings, async |app| match command {
         Command::List { user } => list(app, user.as_ref()).await,
+        Command::End(End { user: Some(_), ids, .. }) if !ids.is_empty() => {
+            Err(Failure::settings("name either sessions or a user, not both"))
+        }
         Command::End(End { user: Some(user), .. }) => end_all(app, user).await,
         Command::End(End { ids, .. }) => end(app, ids).await,
     })
