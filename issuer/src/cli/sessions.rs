@@ -27,8 +27,8 @@ pub(super) enum Command {
 
 #[derive(Args)]
 pub(super) struct End {
-    /// `sid`, as `passant sessions list` shows it
-    #[arg(value_name = "SID", required_unless_present = "user", conflicts_with = "user", allow_hyphen_values = true)]
+    /// `sid`, as `passant sessions list` shows it; write `--` before one that begins with a hyphen
+    #[arg(value_name = "SID", required_unless_present = "user", conflicts_with = "user")]
     ids: Vec<String>,
     /// Everything that this user has: sessions, grants and tokens, those with offline access included
     #[arg(long, value_name = "USERNAME", value_parser = Username::parse, requires = "all", conflicts_with = "ids")]
@@ -41,9 +41,6 @@ pub(super) struct End {
 pub(super) async fn run(settings: &Settings, command: &Command) -> Result<Option<Answer>, Failure> {
     open::to(settings, async |app| match command {
         Command::List { user } => list(app, user.as_ref()).await,
-        Command::End(End { user: Some(_), ids, .. }) if !ids.is_empty() => {
-            Err(Failure::settings("name either sessions or a user, not both"))
-        }
         Command::End(End { user: Some(user), .. }) => end_all(app, user).await,
         Command::End(End { ids, .. }) => end(app, ids).await,
     })
