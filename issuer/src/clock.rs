@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::ops::{Add, Sub};
+use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -72,6 +73,23 @@ impl fmt::Display for UnixTime {
         }
     }
 }
+
+impl FromStr for UnixTime {
+    type Err = NoTime;
+
+    /// A day or a moment of RFC 3339, in UTC: `2026-05-01`, `2026-05-01 12:00:00` or `2026-05-01T12:00:00Z`.
+    fn from_str(text: &str) -> Result<Self, NoTime> {
+        let whole = if text.len() == "2026-05-01".len() { format!("{text}T00:00:00Z") } else { text.to_owned() };
+        let moment = humantime::parse_rfc3339_weak(&whole).map_err(|_| NoTime)?;
+        let since_epoch = moment.duration_since(std::time::UNIX_EPOCH).map_err(|_| NoTime)?;
+        i64::try_from(since_epoch.as_millis()).map(Self).map_err(|_| NoTime)
+    }
+}
+
+/// The text is no moment.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a moment is a day or an RFC 3339 time in UTC, such as 2026-05-01 or 2026-05-01T12:00:00Z")]
+pub struct NoTime;
 
 /// Where a part of Passant takes its time from.
 pub trait Clock: Send + Sync + 'static {
@@ -173,6 +191,16 @@ mod tests {
     fn seconds_round_down_on_both_sides_of_the_epoch() {
         assert_eq!(UnixTime::from_millis(1_999).seconds(), 1);
         assert_eq!(UnixTime::from_millis(-1).seconds(), -1);
+    }
+
+    #[test]
+    fn a_moment_is_read_as_utc() {
+        for (text, seconds) in [("1970-01-02", 86_400), ("1970-01-01T00:01:00Z", 60), ("1970-01-01 00:00:07", 7)] {
+            assert_eq!(text.parse(), Ok(UnixTime::from_seconds(seconds)), "{text}");
+        }
+        for bad in ["", "yesterday", "1970-13-01", "1970-01-01T00:01:00+01:00", "1969-12-31"] {
+            assert_eq!(bad.parse::<UnixTime>(), Err(NoTime), "{bad}");
+        }
     }
 
     #[test]

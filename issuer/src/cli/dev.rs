@@ -57,9 +57,14 @@ pub(super) fn settings(settings: &Settings, listen: Override<'_>) -> Result<Conf
 pub(super) async fn prepare(app: &App) -> Result<Demonstration, Failure> {
     let declared = DeclaredClient { client: client(app)?, secrets: Vec::new() };
     let reconciled = clients::reconcile(&app.db, ClientOrigin::Demo, vec![declared], app.now()).await?;
-    if let Reconciled::BelongsTo(id, origin) = reconciled {
-        let sentence = format_args!("--dev needs the client id {id}, which is taken (origin {origin})");
-        return Err(Failure::settings(sentence));
+    match reconciled {
+        Reconciled::Applied { .. } => {}
+        Reconciled::BelongsTo(id, origin) => {
+            return Err(Failure::settings(format_args!("--dev needs the client id {id}, which is taken (origin {origin})")));
+        }
+        Reconciled::IsAUser(id) => {
+            return Err(Failure::settings(format_args!("--dev needs the client id {id}, which is a user's sub")));
+        }
     }
     let password = password::generate();
     give_password(app, &password).await?;

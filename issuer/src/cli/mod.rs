@@ -2,13 +2,19 @@
 //! configuration that is wrong ends it with code 2 before anything is applied, every other failure with code 1.
 
 mod answer;
+mod audit;
+mod check_config;
 mod clients;
+mod consents;
 mod dev;
 mod keys;
 mod log;
+mod moment;
 mod open;
 mod password;
+mod reconciliation;
 mod serve;
+mod sessions;
 mod settings;
 mod users;
 
@@ -38,12 +44,22 @@ enum Command {
     /// List, rotate and revoke the signing keys; also beside a running server
     #[command(subcommand)]
     Keys(keys::Command),
-    /// Add users and set their passwords
+    /// Users: the people who sign in, and what is said of them
     #[command(subcommand)]
     Users(users::Command),
-    /// Add and list clients: the applications that ask for tokens
+    /// Clients: the applications that ask for tokens
     #[command(subcommand)]
     Clients(clients::Command),
+    /// Sessions: who is signed in where
+    #[command(subcommand)]
+    Sessions(sessions::Command),
+    /// Consents: what users allow to clients
+    #[command(subcommand)]
+    Consents(consents::Command),
+    /// Show the audit trail: who did what, from where, and how it ended
+    Audit(audit::Arguments),
+    /// Say whether the configuration is right and what a start would change; changes nothing
+    CheckConfig(check_config::Arguments),
 }
 
 /// Does what the arguments (the program's name first) ask for.
@@ -58,6 +74,10 @@ pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Keys(command) => keys::run(&settings, command).await,
         Command::Users(command) => users::run(&settings, command).await,
         Command::Clients(command) => clients::run(&settings, command).await,
+        Command::Sessions(command) => sessions::run(&settings, command).await,
+        Command::Consents(command) => consents::run(&settings, command).await,
+        Command::Audit(arguments) => audit::run(&settings, arguments).await,
+        Command::CheckConfig(arguments) => check_config::run(&settings, arguments).await,
     };
     answer::end(outcome, settings.json)
 }

@@ -5,7 +5,8 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::answer::Failure;
+use super::answer::{Answer, Failure};
+use super::settings::Settings;
 use crate::app::checkpoint::Unattended;
 use crate::app::{App, OpenError, Parts};
 use crate::clock::{Clock, SystemClock};
@@ -15,6 +16,17 @@ use crate::keys::MasterKey;
 use crate::keys::generate::{RsaGenerator, RsaSize};
 use crate::store::Db;
 use crate::store::db::Location;
+
+/// Loads the configuration, opens the issuer, does what a command is for, and closes it again.
+pub(super) async fn to(
+    settings: &Settings,
+    act: impl AsyncFnOnce(&App) -> Result<Answer, Failure>,
+) -> Result<Option<Answer>, Failure> {
+    let app = app(settings.load(&[])?).await?;
+    let answer = act(&app).await;
+    app.db.close().await;
+    answer.map(Some)
+}
 
 /// Opens the issuer for a command: what it does is done by whoever runs it.
 pub(super) async fn app(config: Config) -> Result<Arc<App>, Failure> {
@@ -30,18 +42,12 @@ pub(super) async fn server(config: Config, demo: bool) -> Result<Arc<App>, Failu
 
 /// Makes what is missing of an embedded one.
 async fn open(config: Config, demo: bool, source: Source) -> Result<Arc<App>, Failure> {
-    let location = match &config.database.target {
-        DatabaseTarget::Sqlite(path) => {
-            make_private_directory(&config.data_dir)?;
-            Location::Sqlite(path.clone())
-        }
-        DatabaseTarget::Postgres(url) => {
-            Location::Postgres { url: url.expose().to_owned(), connections: config.database.connections }
-        }
-    };
+    if let DatabaseTarget::Sqlite(_) = &config.database.target {
+        make_private_directory(&config.data_dir)?;
+    }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let master = master_key(&config).await?;
-    let db = Db::open(&location, Arc::clone(&clock)).await?.by(source);
+    let db = Db::open(&location(&config), Arc::clone(&clock)).await?.by(source);
     let generator = Arc::new(RsaGenerator { size: rsa_size(config.keys.bits) });
     App::open(config, Parts { db, master, clock, generator, demo, checkpoints: Arc::new(Unattended) }).await.map_err(|error| {
         match error {
@@ -49,6 +55,20 @@ async fn open(config: Config, demo: bool, source: Source) -> Result<Arc<App>, Fa
             OpenError::Store(_) | OpenError::Key(_) | OpenError::Rotation(_) => Failure::new(error),
         }
     })
+}
+
+/// Looks into the database without making, migrating or changing anything; with the number of migrations it waits for.
+pub(super) async fn look(config: &Config) -> Result<Option<(Db, usize)>, Failure> {
+    Ok(Db::look(&location(config), Arc::new(SystemClock::new())).await?)
+}
+
+fn location(config: &Config) -> Location {
+    match &config.database.target {
+        DatabaseTarget::Sqlite(path) => Location::Sqlite(path.clone()),
+        DatabaseTarget::Postgres(url) => {
+            Location::Postgres { url: url.expose().to_owned(), connections: config.database.connections }
+        }
+    }
 }
 
 fn make_private_directory(path: &Path) -> Result<(), Failure> {

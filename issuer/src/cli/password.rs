@@ -3,14 +3,16 @@
 use std::io::{self, BufRead, IsTerminal, Read};
 
 use clap::Args;
+use serde_json::json;
 
-use super::answer::Failure;
+use super::answer::{Answer, Failure};
+use crate::config::Config;
 use crate::domain::password::{Password, PasswordError};
 use crate::secret::{Secret, random_bytes};
 
 /// Without either option the password is asked for on a terminal, and read from standard input where that is none.
 #[derive(Args)]
-#[group(multiple = false)]
+#[group(id = "password", multiple = false)]
 pub(super) struct Arguments {
     /// Read the password from standard input, one line
     #[arg(long)]
@@ -54,6 +56,20 @@ pub(super) fn obtain(arguments: &Arguments, least: usize) -> Result<(Password, O
         return Err(Failure::new("no password was given: write one on standard input, or use --generate-password"));
     }
     Ok((Password::chosen(text.expose(), least)?, None))
+}
+
+/// The fewest characters of a password.
+pub(super) fn least(config: &Config) -> usize {
+    usize::try_from(config.passwords.minimum_length).unwrap_or(usize::MAX)
+}
+
+/// Adds a password that was made here to the answer, this once.
+pub(super) fn show(generated: Option<Generated>, answer: &mut Answer) {
+    let Some(generated) = generated else { return };
+    answer.text.push_str(&format!("\nThe password, shown this once:\n\n  {}", generated.expose()));
+    if let Some(document) = answer.document.as_object_mut() {
+        document.insert("password".to_owned(), json!(generated.expose()));
+    }
 }
 
 fn read_line() -> Result<Secret<String>, Failure> {

@@ -9,16 +9,16 @@ use serde_json::json;
 use super::answer::{Answer, Failure};
 use super::dev::{self, Demonstration};
 use super::settings::Settings;
-use super::{log, open};
+use super::{log, open, reconciliation};
 use crate::app::App;
 use crate::clock::UnixTime;
-use crate::config;
+use crate::config::Config;
 use crate::domain::client::ClientOrigin;
 use crate::domain::client_address::TrustedProxies;
 use crate::http::serve::{Server, Tls};
 use crate::jobs::Jobs;
 use crate::secret::OpaqueToken;
-use crate::store::clients::{self, DeclaredClient, Reconciled};
+use crate::store::clients;
 use crate::store::set_up_tokens;
 
 /// How long the link to the first administrator works.
@@ -31,6 +31,9 @@ pub(super) struct Arguments {
     /// Add a user, a client and a page to try everything with; for development alone
     #[arg(long)]
     dev: bool,
+    /// Remove the clients that the configuration file no longer declares, and cut off what they had
+    #[arg(long)]
+    prune: bool,
     /// The address to listen on [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDRESS", env = "PASSANT_LISTEN", hide_env_values = true)]
     listen: Option<String>,
@@ -45,7 +48,7 @@ pub(super) async fn run(settings: &Settings, arguments: &Arguments) -> Result<Op
     let tls = config.tls.as_ref().map(|files| Tls::load(files, &config.issuer)).transpose().map_err(Failure::settings)?;
     let encrypted = tls.is_some();
     let app = open::server(config, arguments.dev).await?;
-    reconcile(&app).await?;
+    reconcile(&app, arguments.prune).await?;
     let server = Server::bind(&app, tls)
         .await
         .map_err(|fault| Failure::new(format_args!("{} cannot be listened on: {fault}", app.config.listen)))?;
@@ -68,7 +71,7 @@ pub(super) async fn run(settings: &Settings, arguments: &Arguments) -> Result<Op
 }
 
 /// Whether what crosses the network is encrypted here or must be elsewhere.
-fn tell_who_ends_tls(config: &config::Config, encrypted: bool) {
+fn tell_who_ends_tls(config: &Config, encrypted: bool) {
     match (encrypted, config.issuer.is_https()) {
         (true, _) => tracing::info!("TLS ends here"),
         (false, true) if config.listen.ip().is_loopback() || config.http.trusted_proxies != TrustedProxies::default() => {
@@ -93,25 +96,21 @@ async fn warn_of_a_demonstration(app: &App) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Makes the database's clients what the file declares.
-async fn reconcile(app: &App) -> Result<(), Failure> {
-    let config::Config { clients, .. } = &app.config;
-    let declared = clients
-        .iter()
-        .map(|one| DeclaredClient { client: one.client.clone(), secrets: one.secret.clone().into_iter().collect() });
-    match clients::reconcile(&app.db, ClientOrigin::File, declared.collect(), app.now()).await? {
-        Reconciled::Applied { created, updated, undeclared } => {
-            created.iter().for_each(|id| tracing::info!(client_id = %id, "a client of the configuration was created"));
-            updated.iter().for_each(|id| tracing::info!(client_id = %id, "a client of the configuration was updated"));
-            undeclared.iter().for_each(|id| {
-                tracing::warn!(client_id = %id, "a client is no longer in the configuration; it was left as it is");
-            });
-            Ok(())
-        }
-        Reconciled::BelongsTo(id, origin) => Err(Failure::settings(format_args!(
-            "the configuration declares the client {id}, which exists already with the origin {origin}; give one of them another id"
-        ))),
+/// Makes the database's clients what the file declares, and tells the log.
+async fn reconcile(app: &App, prune: bool) -> Result<(), Failure> {
+    let plan = reconciliation::apply(app, prune).await?;
+    plan.create.iter().for_each(|id| tracing::info!(client_id = %id, "a client of the configuration was created"));
+    plan.update.iter().for_each(|it| {
+        tracing::info!(client_id = %it.client_id, keys = it.keys.join(" "), "a client of the configuration was updated");
+    });
+    plan.undeclared.iter().for_each(|id| match prune {
+        true => tracing::warn!(client_id = %id, "a client is no longer in the configuration; it was removed"),
+        false => tracing::warn!(client_id = %id, "a client is no longer in the configuration; it was left as it is"),
+    });
+    for id in reconciliation::stolen(app).await? {
+        tracing::error!(client_id = %id, "the configuration still has a secret that was declared stolen; it does not work");
     }
+    Ok(())
 }
 
 /// A link that creates the first administrator, while there is none.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use base64ct::{Base64UrlUnpadded, Encoding};
 use serde::{Deserialize, Deserializer, de};
 
+use super::declared::{Declared, Undeclared};
 use super::error::ConfigError;
 use super::source::{Source, Step, Step::At, Step::Key};
 use crate::domain::client::{Client, ClientAuthentication, ClientError, ClientOrigin, GrantType, Registration, TokenClaim};
@@ -27,10 +28,9 @@ pub struct DeclaredClient {
     pub secret: Option<TokenHash>,
 }
 
-/// What the rest of the configuration says that a client may refer to.
-pub(super) struct Declared<'a> {
-    pub(super) scopes: &'a BTreeMap<Scope, String>,
-    pub(super) resources: &'a BTreeMap<Resource, String>,
+/// What the rest of the configuration means to a client.
+pub(super) struct Surroundings<'a> {
+    pub(super) declared: Declared<'a>,
     pub(super) lifetimes: ClientLifetimes,
 }
 
@@ -75,7 +75,7 @@ pub(super) struct ClientEntry {
 pub(super) fn resolve(
     entries: Vec<ClientEntry>,
     source: &Source<'_>,
-    declared: &Declared<'_>,
+    surroundings: &Surroundings<'_>,
     variable: impl Fn(&str) -> Option<String>,
     read: impl Fn(&Path) -> io::Result<String>,
 ) -> Result<Vec<DeclaredClient>, ConfigError> {
@@ -85,10 +85,10 @@ pub(super) fn resolve(
         if !ids.insert(entry.id.clone()) {
             return Err(place.fault(&[Key("id")], "another client has this id already"));
         }
-        place.check_references(&entry, declared)?;
+        place.check_references(&entry, &surroundings.declared)?;
         let secret = place.secret(&entry, &variable, &read)?;
-        let client =
-            Client::new(entry.registration(declared.lifetimes)).map_err(|error| place.fault(&[Key(key_of(&error))], error))?;
+        let client = Client::new(entry.registration(surroundings.lifetimes))
+            .map_err(|error| place.fault(&[Key(key_of(&error))], error))?;
         Ok(DeclaredClient { client, secret })
     };
     entries.into_iter().enumerate().map(resolve_one).collect()
@@ -105,17 +105,9 @@ impl Entry<'_> {
     }
 
     fn check_references(&self, entry: &ClientEntry, declared: &Declared<'_>) -> Result<(), ConfigError> {
-        let known = |scope: &Scope| Scope::STANDARD.contains(scope) || declared.scopes.contains_key(scope);
-        if let Some((at, scope)) = entry.scopes.iter().enumerate().find(|(_, scope)| !known(scope)) {
-            return Err(self.fault(&[Key("scopes"), At(at)], format!("the scope {scope} is not declared in [scopes]")));
-        }
-        let known = |resource: &Resource| declared.resources.contains_key(resource);
-        match entry.resources.iter().enumerate().find(|(_, resource)| !known(resource)) {
-            Some((at, resource)) => {
-                Err(self.fault(&[Key("resources"), At(at)], format!("the resource {resource} is not declared in [resources]")))
-            }
-            None => Ok(()),
-        }
+        let refused = |(key, (at, why)): (&str, (usize, Undeclared))| self.fault(&[Key(key), At(at)], why);
+        declared.scopes(&entry.scopes).map_err(|why| refused(("scopes", why)))?;
+        declared.resources(&entry.resources).map_err(|why| refused(("resources", why)))
     }
 
     fn secret(

@@ -2,6 +2,7 @@
 //! and nothing runs on a configuration that has one.
 
 mod clients;
+mod declared;
 mod error;
 mod sections;
 mod source;
@@ -18,12 +19,13 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Deserializer, de};
 
 pub use self::clients::DeclaredClient;
+pub use self::declared::{Declared, Undeclared};
 pub use self::error::{ConfigError, Place};
-pub use self::sections::{Http, Keys, Limits, Log, LogFormat, Passwords, Sessions, Throttle};
+pub use self::sections::{Audit, Http, Keys, Limits, Log, LogFormat, Passwords, Sessions, Throttle};
 pub use self::storage::{Database, DatabaseTarget, InvalidPostgresUrl, MasterKeySource, PostgresUrl};
 pub use self::tls::TlsFiles;
 
-use self::clients::{ClientEntry, Declared};
+use self::clients::{ClientEntry, Surroundings};
 use self::source::{Source, Step::At, Step::Key};
 use self::storage::{DatabaseSection, MASTER_KEY_KINDS, MasterKeySection};
 use self::tls::TlsSection;
@@ -61,6 +63,8 @@ pub struct Config {
     pub http: Http,
     /// `[tls]`; none, so that TLS ends in front of Passant.
     pub tls: Option<TlsFiles>,
+    /// `[audit]`
+    pub audit: Audit,
     /// `[log]`
     pub log: Log,
     /// `[scopes]`: the applications' own scopes, and what the consent page says about them.
@@ -87,10 +91,16 @@ impl Config {
         document.resolve(&source, |name| environment.get(name).cloned(), read)
     }
 
+    /// What a registration may refer to.
+    pub fn declared(&self) -> Declared<'_> {
+        Declared { scopes: &self.scopes, resources: &self.resources }
+    }
+
     /// The defaults, for an issuer at this address.
     pub fn for_issuer(issuer: IssuerUrl) -> Self {
-        let Document { listen, data_dir, database, keys, tokens, sessions, passwords, throttle, limits, http, log, .. } =
-            Document::default();
+        let Document {
+            listen, data_dir, database, keys, tokens, sessions, passwords, throttle, limits, http, audit, log, ..
+        } = Document::default();
         Self {
             issuer,
             listen,
@@ -105,6 +115,7 @@ impl Config {
             limits,
             http,
             tls: None,
+            audit,
             log,
             scopes: BTreeMap::new(),
             resources: BTreeMap::new(),
@@ -150,6 +161,7 @@ struct Document {
     limits: Limits,
     http: Http,
     tls: TlsSection,
+    audit: Audit,
     log: Log,
     scopes: BTreeMap<Scope, String>,
     resources: BTreeMap<Resource, String>,
@@ -172,6 +184,7 @@ impl Default for Document {
             limits: Limits::default(),
             http: Http::default(),
             tls: TlsSection::default(),
+            audit: Audit::default(),
             log: Log::default(),
             scopes: BTreeMap::new(),
             resources: BTreeMap::new(),
@@ -230,8 +243,9 @@ impl Document {
         let database = self.database.resolve(&self.data_dir);
         let master_key = self.master_key.resolve(source, &database.target, &self.data_dir, &variable)?;
         let tls = self.tls.resolve(source, &self.issuer)?;
-        let declared = Declared { scopes: &self.scopes, resources: &self.resources, lifetimes: self.tokens };
-        let clients = clients::resolve(self.clients, source, &declared, variable, read)?;
+        let surroundings =
+            Surroundings { declared: Declared { scopes: &self.scopes, resources: &self.resources }, lifetimes: self.tokens };
+        let clients = clients::resolve(self.clients, source, &surroundings, variable, read)?;
         Ok(Config {
             issuer: self.issuer,
             listen: self.listen,
@@ -246,6 +260,7 @@ impl Document {
             limits: self.limits,
             http: self.http,
             tls,
+            audit: self.audit,
             log: self.log,
             scopes: self.scopes,
             resources: self.resources,

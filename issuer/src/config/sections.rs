@@ -193,6 +193,21 @@ pub struct Http {
     pub trusted_proxies: TrustedProxies,
 }
 
+/// `[audit]`: the trail of who did what.
+#[derive(Clone, PartialEq, Eq, Debug, serde::Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a section")]
+pub struct Audit {
+    /// How long an entry is kept; 400 days.
+    #[serde(deserialize_with = "lasting::<DAY, { 3650 * DAY }, _>")]
+    pub keep: Duration,
+}
+
+impl Default for Audit {
+    fn default() -> Self {
+        Self { keep: Duration::from_secs(400 * DAY) }
+    }
+}
+
 /// `[log]`: what is written to the standard error stream, and how.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a section")]

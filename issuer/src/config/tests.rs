@@ -1,3 +1,5 @@
+mod sample;
+
 use std::time::Duration;
 
 use super::*;
@@ -60,6 +62,7 @@ fn nothing_configured_is_a_working_issuer() {
     let limits = Limits { request_timeout, body: 65536, connections, connections_per_address, head_timeout, idle_timeout };
     assert_eq!((config.limits, config.http, config.tls), (limits, Http::default(), None));
     assert_eq!(config.log, Log { format: LogFormat::Auto, filter: "info".to_owned() });
+    assert_eq!(config.audit.keep, hours(400 * 24));
     assert!(config.scopes.is_empty() && config.resources.is_empty() && config.clients.is_empty());
 }
 
@@ -76,6 +79,7 @@ fn every_key_is_read() {
         sessions = { idle = "1h", absolute = "8h" }
         http = { trusted_proxies = ["10.0.0.0/8", "192.0.2.1"] }
         tls = { certificate = "/etc/tls/chain.pem", private_key = "/etc/tls/key.pem" }
+        audit = { keep = "90d" }
         log = { format = "json", filter = "passant=debug" }
         scopes = { "orders:read" = "Read your orders" }
         resources = { "https://api.example.com" = "Orders" }
@@ -124,6 +128,7 @@ fn every_key_is_read() {
     assert_eq!(Ok(config.http.trusted_proxies), TrustedProxies::parse(["10.0.0.0/8", "192.0.2.1"]));
     let TlsFiles { certificate, private_key } = config.tls.unwrap();
     assert_eq!((certificate.to_str(), private_key.to_str()), (Some("/etc/tls/chain.pem"), Some("/etc/tls/key.pem")));
+    assert_eq!(config.audit.keep, Duration::from_secs(90 * 86_400));
     assert_eq!((config.log.format, config.sessions.idle), (LogFormat::Json, Duration::from_secs(3600)));
     let DeclaredClient { client, secret } = config.clients.first().unwrap();
     assert_eq!(secret.as_ref(), Some(&TokenHash::of(SECRET)));

@@ -13,7 +13,7 @@ use crate::domain::mapped_claim::{ClaimName, MappedClaim};
 use crate::domain::redirect_uri::RedirectUri;
 use crate::domain::resource::Resource;
 use crate::domain::scope::ScopeSet;
-use crate::domain::text::named_values;
+use crate::domain::text::{is_misleading, named_values};
 
 /// A registration whose parts fit together; its fields are those of [`Registration`].
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -110,10 +110,7 @@ impl Client {
     }
 
     fn name_can_be_shown(&self) -> Result<(), ClientError> {
-        // Bidirectional controls let a name read as another on the consent page.
-        let misleading =
-            |c: char| c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        let fits = !self.name.trim().is_empty() && self.name.chars().count() <= 100 && !self.name.contains(misleading);
+        let fits = !self.name.trim().is_empty() && self.name.chars().count() <= 100 && !self.name.contains(is_misleading);
         if fits { Ok(()) } else { Err(ClientError::Name) }
     }
 

@@ -64,13 +64,34 @@ impl<const MIN: u64, const MAX: u64> From<DurationIn<MIN, MAX>> for String {
 
 impl<const MIN: u64, const MAX: u64> fmt::Display for DurationIn<MIN, MAX> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        humantime::format_duration(self.0).fmt(f)
+        Spelled(self.0).fmt(f)
     }
 }
 
 impl<const MIN: u64, const MAX: u64> fmt::Debug for DurationIn<MIN, MAX> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+/// A length of time in the spelling that the configuration file takes: `14d`, or `1h 30m`.
+#[derive(Debug, Clone, Copy)]
+pub struct Spelled(pub Duration);
+
+impl fmt::Display for Spelled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let millis = self.0.as_millis();
+        let units = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s"), (1, "ms")];
+        let (mut rest, mut separator) = (millis, "");
+        for (unit, letter) in units {
+            let (whole, left) = (rest / unit, rest % unit);
+            if whole > 0 {
+                write!(f, "{separator}{whole}{letter}")?;
+                separator = " ";
+            }
+            rest = left;
+        }
+        if millis == 0 { f.write_str("0s") } else { Ok(()) }
     }
 }
 
@@ -81,8 +102,7 @@ pub enum InvalidDuration {
     #[error("a length of time is a number with a unit, such as 30s, 10m, 12h or 30d")]
     Unreadable,
     /// It is shorter or longer than is allowed.
-    #[error("{} is out of range: the shortest is {}, the longest {}", humantime::format_duration(*length),
-        humantime::format_duration(*min), humantime::format_duration(*max))]
+    #[error("{} is out of range: the shortest is {}, the longest {}", Spelled(*length), Spelled(*min), Spelled(*max))]
     OutOfRange {
         /// What was given.
         length: Duration,
@@ -134,6 +154,17 @@ mod tests {
         for bad in ["", "10", "-1m", "ten minutes", "1x", "99999999999999999999d"] {
             assert_eq!(bad.parse::<AccessTokenLife>(), Err(InvalidDuration::Unreadable), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_length_is_shown_as_the_file_takes_it() {
+        for text in ["14d", "365d", "1h 30m", "1d 1s", "10m", "90d", "61d 2h"] {
+            assert_eq!(text.parse::<RefreshLife>().unwrap().to_string(), text);
+        }
+        assert_eq!(
+            ("0s".parse::<RetryWindow>().unwrap().to_string(), Spelled(Duration::from_millis(61_005)).to_string()),
+            ("0s".into(), "1m 1s 5ms".into())
+        );
     }
 
     #[test]

@@ -147,6 +147,12 @@ pub struct UnknownValue {
     pub known: &'static [&'static str],
 }
 
+/// Whether a character has no place in a text of one line that people read: a control character, or one that turns the direction of
+/// what follows or is invisible, by which one name reads as another.
+pub(crate) fn is_misleading(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
 /// The characters that RFC 3986 lets a URI have: visible ASCII without delimiters, and `%` only before two hex digits.
 pub(crate) fn is_uri_text(text: &str) -> bool {
     let escapes_are_whole = text.split('%').skip(1).all(|rest| rest.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2);

@@ -41,6 +41,11 @@ impl Sweep {
                 break;
             }
         }
+        for _ in 0..MOST_BATCHES {
+            if sweep::audit_before(&app.db, app.now() - app.config.audit.keep).await? == 0 {
+                break;
+            }
+        }
         Ok(())
     }
 

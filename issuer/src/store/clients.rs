@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 
-use super::evidence::cut_off;
-use super::{Conn, Db, StoreError, Tx, audit, feed_head};
+use super::{Conn, Db, StoreError, Tx, audit, evidence, feed_head};
 use crate::clock::UnixTime;
 use crate::domain::audit::{Action, Event};
 use crate::domain::client::{Client, ClientOrigin};
@@ -42,9 +41,11 @@ pub enum Reconciled {
         created: Vec<ClientId>,
         /// Clients that had changed.
         updated: Vec<ClientId>,
-        /// Clients of this origin that nobody declares any more; they were left alone.
+        /// Clients of this origin that nobody declares any more: left alone, or removed where that was asked for.
         undeclared: Vec<ClientId>,
     },
+    /// This client's id is the `sub` of a user, whose tokens it could pass off as its own; nothing was applied.
+    IsAUser(ClientId),
     /// This client belongs to another origin; nothing was applied.
     BelongsTo(ClientId, ClientOrigin),
 }
@@ -69,7 +70,7 @@ pub(super) fn parse(registration: &str) -> Result<Client, StoreError> {
     serde_json::from_str(registration).map_err(|why| StoreError::impossible("clients", why))
 }
 
-fn print(client: &Client) -> Result<String, StoreError> {
+pub(super) fn print(client: &Client) -> Result<String, StoreError> {
     serde_json::to_string(client).map_err(|why| StoreError::impossible("clients", why))
 }
 
@@ -85,7 +86,7 @@ pub async fn find(conn: &mut Conn<'_>, id: &ClientId, now: UnixTime) -> Result<O
     )?;
     let Some(first) = rows.first() else { return Ok(None) };
     let evidence = Evidence {
-        client: cut_off(true, Some(first.cutoff), first.disabled_at),
+        client: evidence::cut_off(true, Some(first.cutoff), first.disabled_at),
         ..Evidence::of_issuer(Tick::new(first.tick), Tick::new(first.issuer_cutoff))
     };
     let client = parse(&first.registration)?;
@@ -100,17 +101,50 @@ pub async fn list(conn: &mut Conn<'_>) -> Result<Vec<Client>, StoreError> {
     rows.iter().map(|row| parse(&row.registration)).collect()
 }
 
-/// Registers a client; `None` when the id is taken. Its cut-off is the tick of its creation, so that nothing an earlier client of
+/// What becomes of the clients of an origin that nobody declares any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Undeclared {
+    /// They stay as they are.
+    Keep,
+    /// They go, and with them all that they had.
+    Remove,
+}
+
+/// Registers a client; `None` when the id is taken, by a client or as the `sub` of a user. Its cut-off is the tick of its creation, so that nothing an earlier client of
 /// the same id had comes alive.
 pub async fn create(db: &Db, declared: DeclaredClient, now: UnixTime) -> Result<Option<Tick>, StoreError> {
+    register(db, declared, None, now).await
+}
+
+/// Registers a client whose secrets end at this time.
+pub async fn create_until(
+    db: &Db,
+    declared: DeclaredClient,
+    secrets_end: UnixTime,
+    now: UnixTime,
+) -> Result<Option<Tick>, StoreError> {
+    register(db, declared, Some(secrets_end), now).await
+}
+
+async fn register(
+    db: &Db,
+    declared: DeclaredClient,
+    secrets_end: Option<UnixTime>,
+    now: UnixTime,
+) -> Result<Option<Tick>, StoreError> {
     let registration = print(&declared.client)?;
-    db.write((declared, registration, now), |tx, (declared, registration, now)| {
+    db.write((declared, registration, secrets_end, now), |tx, (declared, registration, secrets_end, now)| {
         async move {
-            if !insert(tx, declared, registration, *now).await? {
+            let id = &declared.client.id;
+            if is_a_user(tx, id).await? || !insert(tx, declared, registration, *now).await? {
                 return Ok(None);
             }
-            let tick = cut_off_created(tx, std::slice::from_ref(&declared.client.id), *now).await?;
-            tell(tx, Action::ClientCreate, std::slice::from_ref(&declared.client.id), *now).await?;
+            if let Some(end) = secrets_end {
+                sql!(tx, execute, "UPDATE client_secrets SET expires_at = $2 WHERE client_id = $1", id.as_str(), end.millis(),)?;
+            }
+            let about = std::slice::from_ref(id);
+            let tick = cut_off(tx, about, &[], *now).await?;
+            tell(tx, Action::ClientCreate, about, *now).await?;
             Ok(tick)
         }
         .boxed()
@@ -125,14 +159,24 @@ pub async fn reconcile(
     declared: Vec<DeclaredClient>,
     now: UnixTime,
 ) -> Result<Reconciled, StoreError> {
+    reconcile_with(db, (origin, Undeclared::Keep), declared, now).await
+}
+
+/// The same, with a say in what becomes of those that are no longer declared.
+pub async fn reconcile_with(
+    db: &Db,
+    (origin, undeclared): (ClientOrigin, Undeclared),
+    declared: Vec<DeclaredClient>,
+    now: UnixTime,
+) -> Result<Reconciled, StoreError> {
     let declared: Vec<(DeclaredClient, String)> =
         declared.into_iter().map(|one| print(&one.client).map(|registration| (one, registration))).collect::<Result<_, _>>()?;
-    let wanted = Arc::new((origin, declared, now));
+    let wanted = Arc::new((origin, undeclared, declared, now));
     loop {
         let reconciled = db
             .write(Arc::clone(&wanted), |tx, wanted| {
-                let (origin, declared, now) = wanted.as_ref();
-                async move { reconcile_in(tx, *origin, declared, *now).await }.boxed()
+                let (origin, undeclared, declared, now) = wanted.as_ref();
+                async move { reconcile_in(tx, (*origin, *undeclared), declared, *now).await }.boxed()
             })
             .await;
         match reconciled {
@@ -145,7 +189,7 @@ pub async fn reconcile(
 
 async fn reconcile_in(
     tx: &mut Tx<'_>,
-    origin: ClientOrigin,
+    (origin, of_undeclared): (ClientOrigin, Undeclared),
     declared: &[(DeclaredClient, String)],
     now: UnixTime,
 ) -> Result<Reconciled, StoreError> {
@@ -153,6 +197,11 @@ async fn reconcile_in(
     let find = |id: &ClientId| present.iter().find(|known| known.id == *id);
     if let Some(foreign) = declared.iter().filter_map(|(one, _)| find(&one.client.id)).find(|known| known.origin != origin) {
         return Ok(Reconciled::BelongsTo(foreign.id.clone(), foreign.origin));
+    }
+    for (one, _) in declared.iter().filter(|(one, _)| find(&one.client.id).is_none()) {
+        if is_a_user(tx, &one.client.id).await? {
+            return Ok(Reconciled::IsAUser(one.client.id.clone()));
+        }
     }
     let (mut created, mut updated) = (Vec::new(), Vec::new());
     for (one, registration) in declared {
@@ -166,15 +215,38 @@ async fn reconcile_in(
             updated.push(id.clone());
         }
     }
-    cut_off_created(tx, &created, now).await?;
-    tell(tx, Action::ClientCreate, &created, now).await?;
-    tell(tx, Action::ClientUpdate, &updated, now).await?;
-    let undeclared = present
+    let mut undeclared: Vec<ClientId> = present
         .iter()
         .filter(|known| known.origin == origin && declared.iter().all(|(one, _)| one.client.id != known.id))
         .map(|known| known.id.clone())
         .collect();
+    if of_undeclared == Undeclared::Remove {
+        undeclared = remove(tx, origin, undeclared).await?;
+        cut_off(tx, &created, &undeclared, now).await?;
+        tell(tx, Action::ClientRemove, &undeclared, now).await?;
+    } else {
+        cut_off(tx, &created, &[], now).await?;
+    }
+    tell(tx, Action::ClientCreate, &created, now).await?;
+    tell(tx, Action::ClientUpdate, &updated, now).await?;
     Ok(Reconciled::Applied { created, updated, undeclared })
+}
+
+/// Deletes clients of this origin with their secrets; those that were still there.
+async fn remove(tx: &mut Tx<'_>, origin: ClientOrigin, clients: Vec<ClientId>) -> Result<Vec<ClientId>, StoreError> {
+    let mut removed = Vec::new();
+    for id in clients {
+        let gone = sql!(tx, execute, "DELETE FROM clients WHERE id = $1 AND origin = $2", id.as_str(), origin.as_str())?;
+        if gone == 1 {
+            removed.push(id);
+        }
+    }
+    Ok(removed)
+}
+
+/// Whether the id is a user's `sub`. A token of such a client's own would read as the user's (RFC 9068, section 5).
+async fn is_a_user(tx: &mut Tx<'_>, id: &ClientId) -> Result<bool, StoreError> {
+    Ok(sql!(tx, optional as (String,), "SELECT id FROM users WHERE id = $1", id.as_str())?.is_some())
 }
 
 async fn tell(tx: &mut Tx<'_>, action: Action, about: &[ClientId], now: UnixTime) -> Result<(), StoreError> {
@@ -240,11 +312,12 @@ async fn set_secrets(tx: &mut Tx<'_>, one: &DeclaredClient, now: UnixTime) -> Re
     Ok(changed)
 }
 
-async fn cut_off_created(tx: &mut Tx<'_>, created: &[ClientId], now: UnixTime) -> Result<Option<Tick>, StoreError> {
-    if created.is_empty() {
+/// Cuts off what clients of these ids had, and notes it with those that have just come into being.
+async fn cut_off(tx: &mut Tx<'_>, created: &[ClientId], removed: &[ClientId], now: UnixTime) -> Result<Option<Tick>, StoreError> {
+    if created.is_empty() && removed.is_empty() {
         return Ok(None);
     }
-    let targets: Vec<Target> = created.iter().cloned().map(Target::Client).collect();
+    let targets: Vec<Target> = created.iter().chain(removed).cloned().map(Target::Client).collect();
     let tick = feed_head::raise(tx, now, &targets).await?;
     for id in created {
         sql!(tx, execute, "UPDATE clients SET cutoff = $2 WHERE id = $1", id.as_str(), tick.get())?;

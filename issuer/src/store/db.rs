@@ -150,6 +150,26 @@ impl Db {
         Ok(db)
     }
 
+    /// Looks into a database for reading alone: nothing is made, migrated or appended. `None` where there is none yet; otherwise with
+    /// the number of migrations that the next start would apply.
+    pub async fn look(location: &Location, clock: Arc<dyn Clock>) -> Result<Option<(Self, usize)>, StoreError> {
+        let pools = match location {
+            Location::Sqlite(path) if !path.exists() => return Ok(None),
+            Location::Sqlite(path) => {
+                let options = SqliteConnectOptions::new().filename(path).busy_timeout(PATIENCE).pragma("query_only", "ON");
+                let pool = SqlitePoolOptions::new().max_connections(1).acquire_timeout(PATIENCE).connect_with(options).await?;
+                Pools::Sqlite { read: pool.clone(), write: pool }
+            }
+            Location::Postgres { url, .. } => {
+                let options = postgres_options(url)?.options([("default_transaction_read_only", "on")]);
+                Pools::Postgres(PgPoolOptions::new().max_connections(1).acquire_timeout(PATIENCE).connect_with(options).await?)
+            }
+        };
+        let db = Self { pools, clock, source: Arc::new(Source::PASSANT) };
+        let pending = migrate::pending(&mut db.reader().await?.conn()).await?;
+        Ok(pending.map(|pending| (db, pending)))
+    }
+
     /// The same database, on behalf of somebody: the audit trail names this source for all that is written through it. Without it,
     /// Passant itself acts.
     pub fn by(&self, source: Source) -> Self {
@@ -306,11 +326,15 @@ where
     }
 }
 
-async fn open_postgres(url: &str, connections: u32) -> Result<Pools, StoreError> {
+fn postgres_options(url: &str) -> Result<PgConnectOptions, StoreError> {
     let options = PgConnectOptions::from_str(url)
-        .map_err(|error| StoreError::Refused(format!("the database URL cannot be read: {error}")))?
-        .application_name("passant")
-        .options([("lock_timeout", "5s"), ("statement_timeout", "15s"), ("idle_in_transaction_session_timeout", "15s")]);
+        .map_err(|error| StoreError::Refused(format!("the database URL cannot be read: {error}")))?;
+    let limits = [("lock_timeout", "5s"), ("statement_timeout", "15s"), ("idle_in_transaction_session_timeout", "15s")];
+    Ok(options.application_name("passant").options(limits))
+}
+
+async fn open_postgres(url: &str, connections: u32) -> Result<Pools, StoreError> {
+    let options = postgres_options(url)?;
     let pool = PgPoolOptions::new().max_connections(connections).acquire_timeout(PATIENCE).connect_with(options).await?;
     let (synchronous_commit,): (String,) = sqlx::query_as("SHOW synchronous_commit").fetch_one(&pool).await?;
     if synchronous_commit == "off" {

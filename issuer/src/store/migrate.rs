@@ -37,6 +37,26 @@ pub(super) async fn postgres(pool: &PgPool) -> Result<(), StoreError> {
     Ok(transaction.commit().await?)
 }
 
+/// How many migrations a database still waits for; `None` where it is empty. Nothing is changed.
+pub(super) async fn pending(conn: &mut Conn<'_>) -> Result<Option<usize>, StoreError> {
+    let tables: Option<(String,)> = match conn {
+        Conn::Sqlite(conn) => {
+            let named = "SELECT name FROM sqlite_master WHERE type = 'table' AND name = 'migrations'";
+            sqlx::query_as(named).fetch_optional(&mut **conn).await?
+        }
+        Conn::Postgres(conn) => {
+            let named = "SELECT CAST(table_name AS TEXT) FROM information_schema.tables
+                         WHERE table_schema = current_schema() AND table_name = 'migrations'";
+            sqlx::query_as(named).fetch_optional(&mut **conn).await?
+        }
+    };
+    if tables.is_none() {
+        return Ok(None);
+    }
+    let applied = sql!(conn, all as Applied, "SELECT number, oldest_passant FROM migrations")?;
+    Ok(Some(MIGRATIONS.iter().filter(|known| applied.iter().all(|applied| applied.number != known.number)).count()))
+}
+
 #[derive(sqlx::FromRow)]
 struct Applied {
     number: i64,

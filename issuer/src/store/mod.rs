@@ -3,13 +3,16 @@
 #[macro_use]
 pub mod db;
 
+pub mod accounts;
 pub mod anew;
 pub mod applications;
 pub mod attempts;
 pub mod audit;
 pub mod authorization_requests;
+pub mod client_secrets;
 pub mod clients;
 pub mod codes;
+pub mod consent_list;
 pub mod consents;
 mod error;
 pub mod evidence;
@@ -17,6 +20,8 @@ pub mod feed_head;
 pub mod grants;
 mod migrate;
 pub mod refresh_tokens;
+pub mod registrations;
+pub mod session_list;
 pub mod sessions;
 pub mod set_up_tokens;
 pub mod signing_keys;

@@ -21,7 +21,9 @@ const AT_ONCE: [&str; 4] = [
     "DELETE FROM authorization_requests WHERE handle_hash IN
      (SELECT handle_hash FROM authorization_requests WHERE consumed_at IS NOT NULL AND consumed_at <= $1 LIMIT 500)",
     "DELETE FROM set_up_tokens WHERE token_hash IN (SELECT token_hash FROM set_up_tokens WHERE expires_at < $1 LIMIT 500)",
-    "DELETE FROM client_secrets WHERE expires_at IS NOT NULL AND expires_at < $1",
+    // A stolen secret of the file's is remembered until the file has another one: the next start would bring it back to life.
+    "DELETE FROM client_secrets WHERE expires_at IS NOT NULL AND expires_at < $1
+     AND client_id NOT IN (SELECT id FROM clients WHERE origin = 'file')",
 ];
 
 /// The seed of a successor goes when its window has closed with its time.
@@ -61,6 +63,23 @@ pub async fn lanes(db: &Db, before: UnixTime) -> Result<u64, StoreError> {
                 tx,
                 execute,
                 "DELETE FROM attempts WHERE lane IN (SELECT lane FROM attempts WHERE last_at < $1 AND next_at < $1 LIMIT 500)",
+                before.millis(),
+            )
+        }
+        .boxed()
+    })
+    .await
+}
+
+/// Deletes one batch of the audit trail's entries from before this time; how many went. Nothing else deletes any, and nothing ever
+/// changes one.
+pub async fn audit_before(db: &Db, before: UnixTime) -> Result<u64, StoreError> {
+    db.write(before, |tx, before| {
+        async move {
+            sql!(
+                tx,
+                execute,
+                "DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at < $1 ORDER BY at, id LIMIT 500)",
                 before.millis(),
             )
         }

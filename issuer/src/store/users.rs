@@ -147,6 +147,20 @@ pub async fn password_hash(conn: &mut Conn<'_>, id: &UserId) -> Result<Option<Pa
     Ok(row.and_then(|(hash,)| hash).map(PasswordHash::from_stored))
 }
 
+/// Users by name, after this one, at most so many.
+pub async fn list(conn: &mut Conn<'_>, after: &str, most: u32) -> Result<Vec<User>, StoreError> {
+    let rows = sql!(
+        conn,
+        all as UserRow,
+        "SELECT id, username, name, email, email_verified, phone_number, phone_number_verified, profile, roles, attributes,
+                administrator, created_at, updated_at, disabled_at
+         FROM users WHERE username > $1 ORDER BY username LIMIT $2",
+        after,
+        i64::from(most),
+    )?;
+    rows.into_iter().map(User::try_from).collect()
+}
+
 /// The user of this name with what a sign-in needs, and the tick, from one statement.
 pub async fn sign_in_record(conn: &mut Conn<'_>, username: &Username) -> Result<Option<SignInRecord>, StoreError> {
     let row = sql!(
@@ -226,10 +240,4 @@ pub async fn rehash(db: &Db, id: UserId, verified: PasswordHash, stronger: Passw
         .boxed()
     })
     .await
-}
-
-/// Whether anybody may administer this issuer.
-pub async fn administrator_exists(conn: &mut Conn<'_>) -> Result<bool, StoreError> {
-    let found = sql!(conn, optional as (String,), "SELECT id FROM users WHERE administrator LIMIT 1")?;
-    Ok(found.is_some())
 }

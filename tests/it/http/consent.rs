@@ -97,7 +97,7 @@ on_both_engines! {
         for change in [&[("scope", "openid profile email")][..], &[("scope", "openid"), ("resource", "https://other.example.com")]] {
             let (mut agent, page) = asked(&world, &client, change).await;
             assert!(page.body.contains("Know who you are"));
-            assert_eq!(page.body.contains("See your name"), change.len() == 1);
+            assert_eq!(page.body.contains("See your profile"), change.len() == 1);
             let silent: Vec<(&str, &str)> = change.iter().copied().chain([("prompt", "none")]).collect();
             let answer = agent.authorize(&client, &silent).await;
             assert_eq!(Callback::parse(answer.location(), client.redirect_uri()).get("error"), Some("consent_required"));

@@ -86,3 +86,26 @@ on_both_databases! {
         assert_eq!(trail(&it, Filter { user: Some(UserId::new("nobody")), ..Filter::default() }).await, []);
     }
 }
+
+/// The statements about the table `audit` that would take something away from it, with the file they stand in.
+fn changes_to_the_trail(file: &str, source: &str) -> Vec<String> {
+    let words = source.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ");
+    let forbidden =
+        ["delete from audit ", "delete from audit\"", "update audit ", "truncate audit", "drop table audit", "alter table audit"];
+    forbidden.iter().flat_map(|change| words.matches(change).map(|found| format!("{file}: {}", found.trim_end()))).collect()
+}
+
+#[test]
+fn nothing_but_the_sweep_takes_anything_from_the_trail() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    let files =
+        ["issuer/src/store", "migrations"].into_iter().flat_map(|folder| std::fs::read_dir(format!("{root}/{folder}")).unwrap());
+    let found: Vec<String> = files
+        .map(|entry| entry.unwrap())
+        .flat_map(|entry| {
+            changes_to_the_trail(entry.file_name().to_str().unwrap(), &std::fs::read_to_string(entry.path()).unwrap())
+        })
+        .collect();
+    assert_eq!(found, ["sweep.rs: delete from audit"]);
+    assert_eq!(changes_to_the_trail("x", "UPDATE\n  audit SET at = 0; \"DELETE FROM audit\"").len(), 2, "the test can fail");
+}

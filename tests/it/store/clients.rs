@@ -2,10 +2,11 @@
 
 use passant::domain::client::{Client, ClientOrigin};
 use passant::domain::cutoff::Standing;
-use passant::domain::ids::ClientId;
-use passant::store::clients::{self, ClientRecord, DeclaredClient, Reconciled};
+use passant::domain::ids::{ClientId, UserId};
+use passant::store::clients::{self, ClientRecord, DeclaredClient, Reconciled, Undeclared};
+use passant::store::users;
 
-use super::rows::{HOUR, client, declared, fresh_hash, fresh_name};
+use super::rows::{HOUR, client, declared, fresh_hash, fresh_name, new_user};
 use super::{NOW, Replicas, execute, execute_with};
 
 async fn found(it: &Replicas, id: &ClientId) -> Option<ClientRecord> {
@@ -97,6 +98,39 @@ on_both_databases! {
         assert!(found(&it, &ClientId::new("new")).await.is_none());
     }
 
+    async fn an_undeclared_client_goes_where_that_is_asked_for(it) {
+        let (a, b) = (in_file("a"), in_file("b"));
+        let by_hand = client(&it.db).await.0.client.id.clone();
+        reconcile(&it, &[a.clone(), b.clone()]).await;
+        let before = it.tick().await;
+        let pruned = clients::reconcile_with(&it.db, (ClientOrigin::File, Undeclared::Remove), vec![a.clone()], NOW).await.unwrap();
+        assert_eq!(pruned, applied(&[], &[], &["b"]));
+        assert!(found(&it, &b.client.id).await.is_none() && found(&it, &a.client.id).await.is_some());
+        assert!(found(&it, &by_hand).await.is_some(), "those of other origins stay");
+        assert!(it.tick().await > before, "what it had is cut off for verifiers too");
+        let again = clients::reconcile_with(&it.db, (ClientOrigin::File, Undeclared::Remove), vec![a], NOW).await.unwrap();
+        assert_eq!(again, applied(&[], &[], &[]));
+    }
+
+    async fn no_client_is_called_as_a_user(it) {
+        let id = UserId::new("a-sub-like-a-client");
+        assert!(users::create(&it.db, users::NewUser { id: id.clone(), ..new_user("ada") }).await.unwrap());
+        let tick = it.tick().await;
+        assert_eq!(clients::create(&it.db, declared(id.as_str()), NOW).await.unwrap(), None);
+        let outcome = reconcile(&it, &[in_file("new"), in_file(id.as_str())]).await;
+        assert_eq!(outcome, Reconciled::IsAUser(ClientId::new(id.as_str())));
+        assert!(found(&it, &ClientId::new("new")).await.is_none(), "nothing is applied");
+        assert_eq!(it.tick().await, tick);
+    }
+
+    async fn a_secret_can_have_its_end_from_the_beginning(it) {
+        let one = declared(&fresh_name());
+        assert!(clients::create_until(&it.db, one.clone(), NOW + HOUR, NOW).await.unwrap().is_some());
+        assert_eq!(found(&it, &one.client.id).await.unwrap().secrets, one.secrets);
+        assert_eq!(read!(it.db, conn => clients::find(conn, &one.client.id, NOW + HOUR)).unwrap().secrets, []);
+        assert_eq!(clients::create_until(&it.db, one, NOW + HOUR, NOW).await.unwrap(), None);
+    }
+
     async fn one_of_two_registrations_gets_an_id(it) {
         let before = it.tick().await;
         it.one_wins(async || fresh_name(), |db, id, _| async move {
@@ -110,7 +144,7 @@ on_both_databases! {
             let id = one.client.id.clone();
             match clients::reconcile(&db, ClientOrigin::File, vec![one], NOW).await.unwrap() {
                 Reconciled::Applied { created, .. } => created == [id],
-                Reconciled::BelongsTo(..) => panic!("both are of one origin"),
+                other => panic!("both are of one origin: {other:?}"),
             }
         }).await;
     }

@@ -11,7 +11,7 @@ use passant_tests::world::Engine;
 use tokio::sync::Barrier;
 
 use super::rows::{approval, new_user};
-use super::{NOW, Replicas, count, rows};
+use super::{NOW, Replicas, count, execute, rows, untouched};
 
 on_both_databases! {
     async fn an_opened_database_answers_until_it_is_closed(it) {
@@ -20,6 +20,24 @@ on_both_databases! {
         assert!(matches!(it.db.ping().await, Err(StoreError::Unavailable(_))));
         assert!(matches!(it.db.reader().await, Err(StoreError::Unavailable(_))));
         it.other.ping().await.unwrap();
+    }
+
+    async fn a_look_finds_what_is_there_and_changes_nothing(it) {
+        let tick = it.tick().await;
+        let (seen, pending) = Db::look(&it.storage.location(), Arc::new(it.clock.clone())).await.unwrap().unwrap();
+        assert_eq!((read!(seen, conn => feed_head::read(conn)).tick, pending), (tick, 0));
+        let written = users::create(&seen, new_user("ada")).await;
+        assert!(written.is_err() && it.tick().await == tick, "{written:?}");
+        seen.close().await;
+        let nothing = untouched(it.engine).await;
+        assert!(Db::look(&nothing.location(), Arc::new(it.clock.clone())).await.unwrap().is_none());
+        assert!(Db::look(&nothing.location(), Arc::new(it.clock.clone())).await.unwrap().is_none(), "the first look made nothing");
+    }
+
+    async fn a_database_that_waits_for_migrations_says_so(it) {
+        execute(&it.db, "DELETE FROM migrations WHERE number = 2").await;
+        let (_, pending) = Db::look(&it.storage.location(), Arc::new(it.clock.clone())).await.unwrap().unwrap();
+        assert_eq!(pending, 1);
     }
 
     async fn a_closed_database_keeps_what_was_written(it) {
@@ -86,7 +104,7 @@ async fn sqlite_syncs_each_commit_and_holds_foreign_keys() {
 
 #[tokio::test]
 async fn the_real_clocks_of_one_machine_agree() {
-    let storage = super::untouched(Engine::Postgres).await;
+    let storage = untouched(Engine::Postgres).await;
     let db = Db::open(&storage.location(), Arc::new(SystemClock::new())).await.unwrap();
     assert!(db.clock_difference().await.unwrap().unwrap() < Duration::from_secs(5));
 }

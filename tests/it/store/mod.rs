@@ -54,13 +54,16 @@ macro_rules! commit {
     }};
 }
 
+mod accounts;
 mod anew;
 mod applications;
 mod attempts;
 mod audit;
 mod authorization_requests;
+mod client_secrets;
 mod clients;
 mod codes;
+mod consent_list;
 mod consents;
 mod coverage;
 mod db;
@@ -69,7 +72,9 @@ mod feed_head;
 mod grants;
 mod migrate;
 mod refresh_tokens;
+mod registrations;
 mod rows;
+mod session_list;
 mod sessions;
 mod set_up_tokens;
 mod signing_keys;

@@ -66,6 +66,26 @@ on_both_databases! {
         assert_eq!(count(&it.db, "SELECT COUNT(*) FROM clients").await, 1);
     }
 
+    async fn a_stolen_secret_of_the_files_is_remembered(it) {
+        client(&it.db).await;
+        execute(&it.db, "UPDATE clients SET origin = 'file'").await;
+        execute(&it.db, "UPDATE client_secrets SET expires_at = 0").await;
+        sweeps(&it, NOW + HOUR * 1_000, 0).await;
+    }
+
+    async fn the_trail_is_kept_as_long_as_was_asked_and_goes_in_batches(it) {
+        let insert = "INSERT INTO audit (id, at, action, outcome, actor_kind)
+             WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 502)
+             SELECT CAST(i AS TEXT), i, 'sign_in', 'done', 'passant' FROM n";
+        execute(&it.db, insert).await;
+        sweeps(&it, NOW + HOUR * 100_000, 0).await;
+        let before = UnixTime::from_millis(502);
+        for rows in [500, 1, 0] {
+            assert_eq!(sweep::audit_before(&it.db, before).await.unwrap(), rows);
+        }
+        assert_eq!(count(&it.db, "SELECT COUNT(*) FROM audit").await, 1, "what is not older stays");
+    }
+
     async fn a_refresh_token_goes_after_its_own_limit_and_its_grant_after_the_absolute_one(it) {
         let (grant, token) = family(&it.db).await;
         execute_with(&it.db, "UPDATE sessions SET expires_at = $1", (NOW + HOUR * 1_000).millis()).await;

@@ -65,12 +65,23 @@ on_both_databases! {
         assert_eq!(record.evidence.user, Standing::CutOff(Tick::ZERO), "a rehash cuts nothing off");
     }
 
-    async fn an_administrator_exists_once_one_is_created(it) {
-        user(&it.db).await;
-        assert!(!read!(it.db, conn => users::administrator_exists(conn)));
-        let administrator = users::NewUser { administrator: true, ..new_user("root") };
-        assert!(users::create(&it.db, administrator).await.unwrap());
-        assert!(read!(it.db, conn => users::administrator_exists(conn)));
+    async fn users_are_listed_by_name_in_pages(it) {
+        for name in ["cleo", "ada", "bob"] {
+            assert!(users::create(&it.db, new_user(name)).await.unwrap());
+        }
+        let names = |users: Vec<passant::domain::user::User>| users.into_iter().map(|user| user.username).collect::<Vec<_>>();
+        assert_eq!(names(read!(it.db, conn => users::list(conn, "", 2))), ["ada", "bob"]);
+        assert_eq!(names(read!(it.db, conn => users::list(conn, "bob", 2))), ["cleo"]);
+    }
+
+    async fn logging_out_everywhere_cuts_off_one_user(it) {
+        let (ada, bob) = (user(&it.db).await, user(&it.db).await);
+        let before = it.tick().await;
+        let tick = users::log_out_everywhere(&it.db, ada.id.clone(), NOW).await.unwrap().unwrap();
+        let standing = async |name| read!(it.db, conn => users::sign_in_record(conn, name)).unwrap().evidence.user;
+        assert!(tick > before);
+        assert_eq!((standing(&ada.username).await, standing(&bob.username).await), (Standing::CutOff(tick), Standing::CutOff(Tick::ZERO)));
+        assert_eq!(users::log_out_everywhere(&it.db, UserId::random(), NOW).await.unwrap(), None);
     }
 
     async fn one_of_two_people_gets_a_name(it) {
