@@ -7,7 +7,7 @@ use passant_tests::clients::{go_vendor, source};
 use passant_tests::running::Running;
 use serde_json::{Value, json};
 
-use super::{Guide, ended, sign_in, stand_in};
+use super::{Guide, ISSUER, ended, sign_in, stand_in};
 
 /// The tool's file, and that nobody else can read it.
 fn kept(guide: &Guide) -> Value {
@@ -71,6 +71,12 @@ async fn a_command_line_tool_signs_in_through_the_browser_and_stays_signed_in() 
 
     assert!(guide.run("logout", &[]).await.contains("Signed out"));
     assert!(!guide.path("config/orders/token.json").exists());
+    let refresh_token = renewed["refresh_token"].as_str().unwrap();
+    let form = format!("grant_type=refresh_token&client_id=orders-cli&refresh_token={refresh_token}");
+    let again = reqwest::Client::new().post(guide.url(ISSUER, "/token")).body(form);
+    let again = again.header("content-type", "application/x-www-form-urlencoded").send().await.unwrap();
+    let revoked = guide.endpoint("revocation_endpoint").await.is_some();
+    assert_eq!(again.status(), if revoked { 400 } else { 200 }, "signing out revokes the refresh token where it can");
     let signed_out = ended(guide.command("list", &[])).await;
     assert!(!signed_out.status.success());
     assert!(String::from_utf8_lossy(&signed_out.stderr).contains("run: orders login"));
