@@ -75,8 +75,7 @@ async fn a_command_line_tool_signs_in_through_the_browser_and_stays_signed_in() 
     let form = format!("grant_type=refresh_token&client_id=orders-cli&refresh_token={refresh_token}");
     let again = reqwest::Client::new().post(guide.url(ISSUER, "/token")).body(form);
     let again = again.header("content-type", "application/x-www-form-urlencoded").send().await.unwrap();
-    let revoked = guide.endpoint("revocation_endpoint").await.is_some();
-    assert_eq!(again.status(), if revoked { 400 } else { 200 }, "signing out revokes the refresh token where it can");
+    assert!(again.text().await.unwrap().contains("invalid_grant"), "signing out has revoked the grant");
     let signed_out = ended(guide.command("list", &[])).await;
     assert!(!signed_out.status.success());
     assert!(String::from_utf8_lossy(&signed_out.stderr).contains("run: orders login"));

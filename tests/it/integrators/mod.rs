@@ -146,13 +146,6 @@ impl Guide {
         self.run("user", &[]).await.split_whitespace().last().unwrap().to_owned()
     }
 
-    /// An endpoint that the issuer's metadata announces.
-    async fn endpoint(&self, name: &str) -> Option<String> {
-        let metadata = self.get(ISSUER, "/.well-known/openid-configuration").await.text().await.unwrap();
-        let metadata: serde_json::Value = serde_json::from_str(&metadata).unwrap();
-        metadata[name].as_str().map(str::to_owned)
-    }
-
     /// Asks for a token by a command of the page that prints the issuer's answer.
     async fn token(&self, name: &str) -> String {
         access_token(&self.run(name, &[]).await)
