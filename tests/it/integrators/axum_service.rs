@@ -39,16 +39,16 @@ async fn an_axum_service_is_protected_as_its_page_says() {
     assert!(!nobody.contains("error=\""), "without a token there is no error code: {nobody}");
     let (letter, changed) = if token.contains("A") { ("A", "B") } else { ("b", "c") };
     refused(&answer(&guide, "call", &token.replace(letter, changed)).await, "401", r#"error="invalid_token""#);
-    drop(service);
+    stopped(service).await;
     let elsewhere = guide.service(&[("AUDIENCE", "https://elsewhere.example.com")]).await;
     refused(&answer(&guide, "call", &token).await, "401", "another audience");
-    drop(elsewhere);
+    stopped(elsewhere).await;
 
     let service = guide.service(&[]).await;
     stopped(issuer).await;
     assert!(reqwest::get(guide.url(ISSUER, "/healthz")).await.is_err(), "the issuer is stopped");
     assert!(answer(&guide, "call", &token).await.starts_with("HTTP/1.1 200"), "the service goes on");
-    drop(service);
+    stopped(service).await;
     let _keyless = guide.unready_service(&[]).await;
     let unavailable = answer(&guide, "call", &token).await;
     refused(&unavailable, "503", "retry-after: ");

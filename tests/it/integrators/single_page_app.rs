@@ -8,7 +8,7 @@ use passant_tests::clients::{node_modules, source};
 use passant_tests::running::Running;
 use serde_json::Value;
 
-use super::{Guide, PAGES, sign_in};
+use super::{Guide, PAGES, sign_in, stopped};
 
 /// Serves the app with the package that is there, in the version that the page asks for.
 async fn site(guide: &Guide) -> Running {
@@ -63,7 +63,7 @@ async fn a_single_page_app_keeps_its_tokens_in_memory_and_renews_them() {
     assert_eq!((status(&page).await.as_str(), page.url().await), ("Not signed in", guide.url(PAGES, "/")));
 
     // A service that takes none of its tokens: the page renews once, and then gives up.
-    drop(service);
+    stopped(service).await;
     let service = guide.service(&[("AUDIENCE", "https://elsewhere.example.com")]).await;
     signed_in(&page, Some(&password)).await;
     let before = token_answers(&page).await;
@@ -71,7 +71,7 @@ async fn a_single_page_app_keeps_its_tokens_in_memory_and_renews_them() {
     page.wait_for("#sign-in:not([hidden])").await;
     assert!(status(&page).await.contains("401"), "{}", status(&page).await);
     assert_eq!(token_answers(&page).await, before + 1);
-    drop(service);
+    stopped(service).await;
 
     // A token with a second to go until the last minute of its life.
     let _issuer = guide.restarted(issuer, r#"access_token = "61s""#).await;
