@@ -15,6 +15,8 @@ mod harness;
 #[cfg(test)]
 mod http;
 #[cfg(test)]
+mod integrators;
+#[cfg(test)]
 mod keys;
 #[cfg(test)]
 mod oidc;

@@ -2,65 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;
-use std::process::Stdio;
+use std::path::Path;
 
 use passant_tests::browser::{Browser, ColorScheme, Page};
+use passant_tests::running::{Running, shell};
 use passant_tests::secrets::{SecretCollector, dump_sqlite};
 use passant_tests::world::Directory;
-use tokio::io::{AsyncBufReadExt, BufReader, Lines};
-use tokio::process::{Child, ChildStdout, Command};
 
-/// A command of the README, running in a process group of its own.
-struct Running {
-    child: Child,
-    lines: Lines<BufReader<ChildStdout>>,
-}
-
-impl Running {
-    fn start(command: &str, environment: &[(&str, &str)]) -> Self {
-        let mut child = shell(command, environment).process_group(0).stdout(Stdio::piped()).spawn().unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        Self { child, lines }
-    }
-
-    /// Everything it says until a line that holds this.
-    async fn until(&mut self, mark: &str) -> String {
-        let mut said = String::new();
-        while let Some(line) = self.lines.next_line().await.unwrap() {
-            said.push_str(&line);
-            said.push('\n');
-            if line.contains(mark) {
-                return said;
-            }
-        }
-        panic!("it ended without saying {mark:?}: {said}");
-    }
-
-    fn signal(&self, name: &str) {
-        let group = self.child.id().expect("it still runs");
-        let sent = std::process::Command::new("kill").args([&format!("-{name}"), "--", &format!("-{group}")]).status();
-        assert!(sent.unwrap().success(), "the signal is sent");
-    }
-
-    async fn ended(mut self) {
-        self.child.wait().await.unwrap();
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if self.child.id().is_some() {
-            self.signal("KILL");
-        }
-    }
-}
-
-fn shell(command: &str, environment: &[(&str, &str)]) -> Command {
-    let mut shell = Command::new("sh");
-    shell.args(["-c", command]).current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
-    shell.envs(environment.iter().copied());
-    shell
-}
+/// Where the README's commands are typed.
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
@@ -74,7 +24,7 @@ fn after<'t>(text: &'t str, label: &str) -> &'t str {
 /// Calls the service as the README says, on the port of this run.
 async fn call(commands: &BTreeMap<String, String>, token: &str, port: u16) -> (bool, String) {
     let command = commands["call"].replace("localhost:8081", &format!("localhost:{port}"));
-    let output = shell(&command, &[("TOKEN", token)]).output().await.unwrap();
+    let output = shell(&command, Path::new(ROOT), &[("TOKEN", token)]).output().await.unwrap();
     (output.status.success(), String::from_utf8(output.stdout).unwrap())
 }
 
@@ -87,7 +37,7 @@ async fn breaks_no_rule(page: &Page) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_first_five_minutes_work_as_written() {
-    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md")).unwrap();
+    let text = std::fs::read_to_string(Path::new(ROOT).join("README.md")).unwrap();
     let commands = passant_tests::readme::commands(&text);
     let (data, issuer_port, orders_port) = (Directory::new(), free_port(), free_port());
     let issuer = format!("http://localhost:{issuer_port}");
@@ -96,7 +46,7 @@ async fn the_first_five_minutes_work_as_written() {
         ("PASSANT_LISTEN", &format!("127.0.0.1:{issuer_port}")),
         ("PASSANT_DATA_DIR", data.0.to_str().unwrap()),
     ];
-    let mut demo = Running::start(&commands["demo"], &demo_environment);
+    let mut demo = Running::start(shell(&commands["demo"], Path::new(ROOT), &demo_environment));
     let said = demo.until("Passant is ready").await;
 
     let page = Browser::shared().await.page().await;
@@ -115,7 +65,8 @@ async fn the_first_five_minutes_work_as_written() {
     secrets.collect("access token", &token);
 
     let listen = format!("127.0.0.1:{orders_port}");
-    let mut orders = Running::start(&commands["orders"], &[("ISSUER", issuer.as_str()), ("LISTEN", &listen)]);
+    let mut orders =
+        Running::start(shell(&commands["orders"], Path::new(ROOT), &[("ISSUER", issuer.as_str()), ("LISTEN", &listen)]));
     orders.until("orders API on").await;
     // Keys arrive a moment after the service: 503 says so, and the newcomer tries again.
     let mut answer = call(&commands, &token, orders_port).await;
@@ -129,7 +80,7 @@ async fn the_first_five_minutes_work_as_written() {
     assert!(!call(&commands, &format!("{token}x"), orders_port).await.0, "a broken token is refused");
 
     demo.signal("TERM");
-    demo.ended().await;
+    drop(demo.ended().await);
     let dump = dump_sqlite(&data.0.join("passant.sqlite")).await;
     assert!(secrets.scan("the demo's database", &dump).is_empty());
     let (still_good, body) = call(&commands, &token, orders_port).await;

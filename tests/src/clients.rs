@@ -74,6 +74,21 @@ pub fn node_modules() -> PathBuf {
     installed("node").join("node_modules")
 }
 
+/// Where the packages of PyPI are.
+pub fn python_packages() -> PathBuf {
+    installed("python").to_owned()
+}
+
+/// Where the sources of Go's modules are, as `go build -mod=vendor` wants them.
+pub fn go_vendor() -> PathBuf {
+    installed("go").join("vendor")
+}
+
+/// The text of a file of `tests/clients`, such as a lock file.
+pub fn source(name: &str) -> String {
+    std::fs::read_to_string(sources().join(name)).expect("the file is there")
+}
+
 /// Where the clients of this kind (`node`, `python` or `go`) are. Installs them first where they are missing.
 fn installed(kind: &str) -> &'static Path {
     static INSTALLED: OnceLock<BTreeMap<String, PathBuf>> = OnceLock::new();

@@ -16,5 +16,6 @@ pub mod issuer;
 mod keeper;
 pub mod postgres;
 pub mod readme;
+pub mod running;
 pub mod secrets;
 pub mod world;

@@ -1,4 +1,4 @@
-//! Commands that a Markdown file shows, so that tests run exactly what readers copy.
+//! What a Markdown file shows for others to copy, commands and files, so that tests run exactly that.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,27 @@ use std::collections::BTreeMap;
 /// Panics on what would let a block go untested in silence: a comment without its block, a name given twice, a block without
 /// an end.
 pub fn commands(markdown: &str) -> BTreeMap<String, String> {
-    let mut commands = BTreeMap::new();
+    let shown = announced(markdown, "test").into_iter().map(|(name, (language, text))| {
+        assert_eq!(language, "sh", "the block `{name}` is not one of sh");
+        (name, text)
+    });
+    shown.collect()
+}
+
+/// The text of each fenced block that stands directly under a comment `<!-- file: NAME -->`, by the file's name. Panics as
+/// [`commands`] does, and on a name that leads out of the directory that the files are written to.
+pub fn files(markdown: &str) -> BTreeMap<String, String> {
+    let shown = announced(markdown, "file").into_iter().map(|(name, (_, text))| {
+        let inside = name.split('/').all(|part| !matches!(part, "" | "." | ".."));
+        assert!(inside, "the file `{name}` would not be written where it belongs");
+        (name, text)
+    });
+    shown.collect()
+}
+
+/// Language and text of each fenced block that a comment of this kind announces, by the comment's name.
+fn announced(markdown: &str, kind: &str) -> BTreeMap<String, (String, String)> {
+    let mut blocks = BTreeMap::new();
     let mut announced: Option<&str> = None;
     let mut lines = markdown.lines();
     while let Some(line) = lines.next() {
@@ -15,16 +35,16 @@ pub fn commands(markdown: &str) -> BTreeMap<String, String> {
             let fence = &line.trim_start()[..line.trim_start().len() - language.len()];
             let text = block(&mut lines, fence);
             if let Some(name) = announced.take() {
-                assert_eq!(language.trim(), "sh", "the block `{name}` is not one of sh");
-                assert_eq!(commands.insert(name.to_owned(), text), None, "two blocks are called `{name}`");
+                let block = (language.trim().to_owned(), text);
+                assert_eq!(blocks.insert(name.to_owned(), block), None, "two blocks are called `{name}`");
             }
         } else if !line.trim().is_empty() {
-            assert_eq!(announced, None, "a comment `test:` has no block under it");
-            announced = name(line);
+            assert_eq!(announced, None, "a comment `{kind}:` has no block under it");
+            announced = name(line, kind);
         }
     }
-    assert_eq!(announced, None, "a comment `test:` has no block under it");
-    commands
+    assert_eq!(announced, None, "a comment `{kind}:` has no block under it");
+    blocks
 }
 
 /// What follows the fence, when the line is one.
@@ -32,8 +52,9 @@ fn opened_block(line: &str) -> Option<&str> {
     line.trim_start().starts_with("```").then(|| line.trim_start().trim_start_matches('`'))
 }
 
-fn name(line: &str) -> Option<&str> {
-    Some(line.trim().strip_prefix("<!-- test:")?.strip_suffix("-->")?.trim())
+fn name<'l>(line: &'l str, kind: &str) -> Option<&'l str> {
+    let comment = line.trim().strip_prefix("<!-- ")?.strip_suffix("-->")?;
+    Some(comment.strip_prefix(kind)?.strip_prefix(':')?.trim())
 }
 
 fn block<'a>(lines: &mut impl Iterator<Item = &'a str>, fence: &str) -> String {
@@ -49,7 +70,7 @@ fn block<'a>(lines: &mut impl Iterator<Item = &'a str>, fence: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::commands;
+    use super::{commands, files};
 
     #[test]
     fn marked_blocks_are_found_by_name_and_others_are_not() {
@@ -88,5 +109,34 @@ mod tests {
     #[should_panic(expected = "has no end")]
     fn a_block_without_an_end_is_refused() {
         commands("<!-- test: open -->\n```sh\ntrue\n");
+    }
+
+    #[test]
+    fn files_are_found_by_name_whatever_their_language_and_commands_are_none() {
+        let text = "<!-- file: src/a.py -->\n```python\na = 1\n```\n<!-- test: run -->\n```sh\n./a\n```\n<!-- file: b -->\n```\nb\n```\n";
+        let found = files(text);
+        let found: Vec<_> = found.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+        assert_eq!(found, [("b", "b\n"), ("src/a.py", "a = 1\n")]);
+        assert_eq!(commands(text).into_keys().collect::<Vec<_>>(), ["run"]);
+    }
+
+    #[test]
+    #[should_panic(expected = "a comment `file:` has no block under it")]
+    fn a_file_without_a_block_is_refused() {
+        files("<!-- file: lost -->\nSome words.\n");
+    }
+
+    #[test]
+    #[should_panic(expected = "two blocks are called `twice`")]
+    fn a_file_given_twice_is_refused() {
+        files("<!-- file: twice -->\n```\n1\n```\n<!-- file: twice -->\n```\n1\n```\n");
+    }
+
+    #[test]
+    fn a_file_that_leads_elsewhere_is_refused() {
+        for name in ["/etc/passwd", "../a", "a/../../b", "a//b", "./a", "a/", ""] {
+            let text = format!("<!-- file: {name} -->\n```\n1\n```\n");
+            assert!(std::panic::catch_unwind(|| files(&text)).is_err(), "{name}");
+        }
     }
 }

@@ -1,10 +1,11 @@
-//! A service whose one route wants a token of the issuer with the scope `orders:read`. It starts while the issuer is down, and
-//! goes on while the issuer is stopped.
+//! A service whose routes each want a scope of their own. It starts while the issuer is down, and goes on while the issuer is
+//! stopped.
 
 use std::env;
 
-use axum::http::{HeaderValue, Method, header::AUTHORIZATION};
-use axum::{Json, Router, routing::get};
+use axum::extract::State;
+use axum::http::{Method, StatusCode, header};
+use axum::{Json, Router, routing::get, routing::post};
 use passant_verifier::{Verified, Verifier};
 use serde_json::{Value, json};
 use tower_http::cors::CorsLayer;
@@ -15,10 +16,17 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let issuer = setting("ISSUER", "http://localhost:8080");
     let audience = setting("AUDIENCE", "http://localhost:8081");
     let listen = setting("LISTEN", "127.0.0.1:8081");
+    // The pages that may call it from a browser, one origin after another: by default the issuer's, for its demo.
+    let origins = setting("ORIGINS", issuer.trim_end_matches('/'));
 
     let verifier = Verifier::builder().issuer(&issuer).audience(&audience).build()?;
-    let app =
-        Router::new().route("/orders", get(orders)).layer(verifier.require_scope("orders:read")).layer(browsers_from(&issuer)?);
+    let reading = Router::new().route("/orders", get(orders)).layer(verifier.require_scope("orders:read"));
+    let writing = Router::new().route("/orders", post(order)).layer(verifier.require_scope("orders:write"));
+    let app = Router::new()
+        .merge(reading)
+        .merge(writing)
+        .layer(browsers_from(&origins)?)
+        .route("/readyz", get(readyz).with_state(verifier));
 
     let listener = tokio::net::TcpListener::bind(&listen).await?;
     println!("orders API on {listen}, tokens of {issuer} — try: curl -H \"Authorization: Bearer $TOKEN\" http://{listen}/orders");
@@ -35,9 +43,21 @@ async fn orders(caller: Verified) -> Json<Value> {
     }))
 }
 
-/// Lets pages of the issuer's origin, such as its demo, call this service from a browser.
-fn browsers_from(issuer: &str) -> Result<CorsLayer, Box<dyn std::error::Error>> {
-    let origin: String = issuer.split_inclusive('/').take(3).collect();
-    let origin = HeaderValue::from_str(origin.trim_end_matches('/'))?;
-    Ok(CorsLayer::new().allow_origin(origin).allow_methods([Method::GET]).allow_headers([AUTHORIZATION]))
+async fn order(caller: Verified, Json(wanted): Json<Value>) -> (StatusCode, Json<Value>) {
+    (StatusCode::CREATED, Json(json!({ "sub": caller.subject(), "item": wanted.get("item") })))
+}
+
+/// Whether tokens can be judged at all: for the load balancer, so that nobody is sent here to be answered 503.
+async fn readyz(State(verifier): State<Verifier>) -> StatusCode {
+    if verifier.is_ready() { StatusCode::NO_CONTENT } else { StatusCode::SERVICE_UNAVAILABLE }
+}
+
+/// Lets pages of these origins read the answers. Tokens come in a header, so no cookie is let through.
+fn browsers_from(origins: &str) -> Result<CorsLayer, Box<dyn std::error::Error>> {
+    let origins = origins.split_whitespace().map(str::parse).collect::<Result<Vec<_>, _>>()?;
+    Ok(CorsLayer::new()
+        .allow_origin(origins)
+        .allow_methods([Method::GET, Method::POST])
+        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
+        .expose_headers([header::WWW_AUTHENTICATE, header::RETRY_AFTER]))
 }
