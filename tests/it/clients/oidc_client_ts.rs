@@ -12,7 +12,7 @@ use passant_tests::clients::node_modules;
 use serde_json::json;
 use tokio::net::TcpListener;
 
-use super::{AWAITED, CLIENT_ID, RESOURCE, Registration, SCOPE, Shop};
+use super::{CLIENT_ID, RESOURCE, Registration, SCOPE, Shop};
 
 on_both_engines! {
     /// A public client: PKCE and no secret.
@@ -44,13 +44,11 @@ on_both_engines! {
         page.fill("[name=password]", &shop.user.password).await;
         page.click_and_wait("main button").await;
         page.click_and_wait("button[value=allow]").await;
-        let mut said = until(&page, "signed-in").await;
-        if !AWAITED.contains(&"logged_out") {
-            page.click_and_wait("#sign-out").await;
-            until(&page, "signed-out").await;
-            page.click_and_wait("#sign-in-silently").await;
-            said = until(&page, "not-signed-in").await;
-        }
+        until(&page, "signed-in").await;
+        page.click_and_wait("#sign-out").await;
+        until(&page, "signed-out").await;
+        page.click_and_wait("#sign-in-silently").await;
+        let said = until(&page, "not-signed-in").await;
         let report = serde_json::from_str(&said).unwrap_or_else(|why| panic!("{why} in {said}"));
         shop.judge(&report, &["state"]);
         serving.abort();
