@@ -70,8 +70,8 @@ async fn the_first_five_minutes_work_as_written() {
     orders.until("orders API on").await;
     // Keys arrive a moment after the service: 503 says so, and the newcomer tries again.
     let mut answer = call(&commands, &token, orders_port).await;
-    for _ in 0..50 {
-        if answer.0 || !answer.1.is_empty() && !answer.1.contains("unavailable") {
+    for _ in 0..300 {
+        if answer.0 || !answer.1.is_empty() && !answer.1.contains("keys_missing") {
             break;
         }
         answer = call(&commands, &token, orders_port).await;

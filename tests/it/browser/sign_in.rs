@@ -117,7 +117,7 @@ async fn an_application_signs_the_person_out_without_scripts_and_has_the_browser
     let wish = at("/end_session?client_id=shop-web&post_logout_redirect_uri=http%3A%2F%2F127.0.0.1%3A9%2Fbye&state=a+b");
     page.goto(&wish).await;
     page.click_and_wait("main a.button").await;
-    assert!(page.text().await.contains("You are signed in"), "staying is an answer too: {}", page.text().await);
+    assert!(page.text().await.contains("Where you are signed in"), "staying is an answer too: {}", page.text().await);
     page.goto(&wish).await;
     page.click_and_wait("main button").await;
     assert_eq!(page.url().await, format!("{BYE}?state=a+b"));

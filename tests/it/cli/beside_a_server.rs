@@ -116,7 +116,7 @@ fn command(world: &World, arguments: &[&str]) -> Value {
 const ADA: (&str, &str) = ("ada", "an engine that weaves");
 
 async fn signed_in(agent: &mut passant_tests::world::Agent) -> bool {
-    agent.get("/").await.body.contains("You are signed in")
+    agent.get("/").await.body.contains("Where you are signed in")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
