@@ -106,6 +106,12 @@ async fn every_page_is_seen_narrow_and_wide_light_and_dark_normal_and_with_error
     look(&page, "end-session").await;
     page.goto(&at("/end_session")).await;
     look(&page, "end-session-bare").await;
+    page.click_and_wait("main button").await;
+    look(&page, "signed-out").await;
+    // Until nobody has to wait any more.
+    world.advance(Duration::from_secs(3600));
+    page.goto(&at("/login")).await;
+    sign_in(&page, ADA.0, ADA.1).await;
     page.goto(&at("/")).await;
     page.click_and_wait("form[action='/account/sessions/end-all'] button").await;
     look(&page, "home-signed-out-everywhere").await;

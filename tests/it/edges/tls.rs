@@ -279,7 +279,7 @@ impl Drop for Serving {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn running_binary_speaks_nothing_older_than_tls_1_2_warns_of_an_open_key_and_ends_when_asked() {
+async fn c1_12_running_binary_speaks_nothing_older_than_tls_1_2_warns_of_an_open_key_and_ends_when_asked() {
     use std::os::unix::fs::PermissionsExt;
     let directory = Directory::new();
     install(&directory, "other");
