@@ -74,13 +74,18 @@ pub(super) async fn run(settings: &Settings, arguments: &Arguments) -> Result<Op
 fn tell_who_ends_tls(config: &Config, encrypted: bool) {
     match (encrypted, config.issuer.is_https()) {
         (true, _) => tracing::info!("TLS ends here"),
-        (false, true) if config.listen.ip().is_loopback() || config.http.trusted_proxies != TrustedProxies::default() => {
+        (false, true) if config.http.trusted_proxies != TrustedProxies::default() => {
             tracing::info!("plain http: TLS ends in a proxy in front, which passes Host on");
         }
-        (false, true) => tracing::warn!(
-            "plain http on the network and no trusted proxy: TLS must end in front, where Host is passed on, and nobody else may reach \
-             this port"
-        ),
+        (false, true) => {
+            tracing::warn!(
+                "TLS ends in front, but http.trusted_proxies is empty: all users count as one address, and share its limits of \
+                 connections and attempts"
+            );
+            if !config.listen.ip().is_loopback() {
+                tracing::warn!("plain http on the network: Host must be passed on, and nobody but the proxy may reach this port");
+            }
+        }
         (false, false) => tracing::info!("plain http without TLS, for this machine alone"),
     }
 }

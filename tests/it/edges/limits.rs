@@ -150,6 +150,50 @@ async fn http_2_idles_for_a_minute_and_is_then_told_goodbye() {
     assert!(outcome.is_ok(), "{outcome:?}");
 }
 
+/// A client that asks, lets no byte of an answer's body come, and stays lively.
+async fn taking_nothing(listening: &Listening, address: &str) -> JoinHandle<()> {
+    let stream = listening.connect_from(address).await;
+    let (mut client, mut connection) =
+        h2::client::Builder::new().initial_window_size(0).handshake::<_, axum::body::Bytes>(stream).await.unwrap();
+    let mut pings = connection.ping_pong().unwrap();
+    let connection = tokio::spawn(connection);
+    let (answer, _) = client.send_request(asking("/jwks.json"), true).unwrap();
+    let answer = tokio::time::timeout(PATIENCE, answer).await.expect("a head comes in time").unwrap();
+    assert_eq!(answer.status(), 200);
+    tokio::spawn(async move {
+        while pings.ping(h2::Ping::opaque()).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert!(!answer.into_body().is_end_stream(), "it has taken nothing");
+        drop((client, connection.await));
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn http_2_client_that_takes_no_answer_is_closed_in_time_however_often_it_pings() {
+    let listening = Listening::new(|_| {}).await;
+    let pinging = taking_nothing(&listening, "127.0.0.2").await;
+    let begun = listening.world.app.clock().monotonic();
+    listening.while_time_goes_on(pinging).await.unwrap();
+    let lasted = listening.world.app.clock().monotonic() - begun;
+    assert!(lasted >= Duration::from_secs(90), "an answer may be taken slowly: {lasted:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn places_of_those_who_take_no_answer_are_given_to_others() {
+    let listening = Listening::new(|config| config.limits.connections = 8).await;
+    let mut pinging = Vec::new();
+    for number in 0..8 {
+        pinging.push(taking_nothing(&listening, &format!("127.0.0.{}", 2 + number % 4)).await);
+    }
+    let mut good = listening.connect().await;
+    good.write_all(HEALTH).await.unwrap();
+    assert!(tokio::time::timeout(Duration::from_millis(200), good.peek(&mut [0])).await.is_err(), "all are busy yet");
+    listening.world.advance(Duration::from_secs(31));
+    assert!(answer(&mut good).await.starts_with("http/1.1 200"));
+    assert!(pinging.iter().any(|pinging| !pinging.is_finished()), "no more of them leave than must");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn http_2_client_may_have_a_hundred_streams() {
     let listening = Listening::new(|_| {}).await;

@@ -1,6 +1,7 @@
 //! What a connection is doing, and since when: hyper times the head of a request and an idle connection with one clock, and while it
 //! still guesses the protocol with none, so both are measured here.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,6 +24,7 @@ const PREFACE: &[u8] = b"PRI ";
 pub(super) struct Activity {
     state: Arc<Mutex<State>>,
     clock: Arc<dyn Clock>,
+    patience: Patience,
 }
 
 /// How patient a server is.
@@ -30,18 +32,36 @@ pub(super) struct Activity {
 pub(super) struct Patience {
     head: Duration,
     idle: Duration,
+    answer: Duration,
     stalled: Duration,
 }
 
 impl Patience {
     pub(super) fn of(limits: &Limits) -> Self {
-        Self { head: limits.head_timeout, idle: limits.idle_timeout, stalled: limits.request_timeout + limits.idle_timeout }
+        Self {
+            head: limits.head_timeout,
+            idle: limits.idle_timeout,
+            answer: limits.request_timeout,
+            stalled: limits.request_timeout + limits.idle_timeout,
+        }
     }
+}
+
+/// Since when a connection could be closed for the sake of others; those that come first are closed first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Dispensable {
+    /// It has asked for nothing.
+    Waiting(Duration),
+    /// An answer has been on its way for longer than a request may take.
+    NotTaking(Duration),
 }
 
 /// All times are of the monotonic clock.
 struct State {
-    requests: usize,
+    /// When each request began that is being answered. Bytes prolong none: over HTTP/2, a client that takes no answer may exchange
+    /// pings for ever.
+    answering: BTreeMap<u64, Duration>,
+    next_request: u64,
     /// When the last byte went in or out.
     byte_at: Duration,
     /// When the head began that is being read; that of the first request at once.
@@ -59,7 +79,14 @@ enum Beginning {
 
 impl State {
     fn new(now: Duration) -> Self {
-        Self { requests: 0, byte_at: now, head_since: Some(now), idle_since: now, beginning: Beginning::Preface(0) }
+        Self {
+            answering: BTreeMap::new(),
+            next_request: 0,
+            byte_at: now,
+            head_since: Some(now),
+            idle_since: now,
+            beginning: Beginning::Preface(0),
+        }
     }
 
     fn read(&mut self, bytes: &[u8], now: Duration) {
@@ -76,52 +103,72 @@ impl State {
         // Between requests an HTTP/2 connection has frames of its own to exchange: they begin no head.
         match self.beginning {
             Beginning::Http2 => self.head_since = None,
-            Beginning::Http1 | Beginning::Preface(_) if self.requests == 0 => {
+            Beginning::Http1 | Beginning::Preface(_) if self.answering.is_empty() => {
                 self.head_since.get_or_insert(now);
             }
             Beginning::Http1 | Beginning::Preface(_) => {}
         }
     }
 
-    fn request_begins(&mut self) {
-        self.requests += 1;
+    /// The number of the request that begins.
+    fn request_begins(&mut self, now: Duration) -> u64 {
+        let number = self.next_request;
+        self.next_request += 1;
+        self.answering.insert(number, now);
         self.head_since = None;
+        number
     }
 
-    fn request_ends(&mut self, now: Duration) {
-        self.requests = self.requests.saturating_sub(1);
+    fn request_ends(&mut self, number: u64, now: Duration) {
+        self.answering.remove(&number);
         self.idle_since = now;
+    }
+
+    /// Requests are numbered as they begin: the first is the oldest.
+    fn oldest(&self) -> Option<Duration> {
+        self.answering.first_key_value().map(|(_, since)| *since)
     }
 
     fn overdue(&self, now: Duration, patience: Patience) -> Option<&'static str> {
         let past = |since: Duration, limit: Duration| now.saturating_sub(since) >= limit;
-        match (self.requests, self.head_since) {
-            (0, Some(since)) => past(since, patience.head).then_some("the head of a request did not come in time"),
-            (0, None) => past(self.idle_since, patience.idle).then_some("idle"),
-            _ => past(self.byte_at, patience.stalled).then_some("an answer was not taken in time"),
+        match (self.oldest(), self.head_since) {
+            (None, Some(since)) => past(since, patience.head).then_some("the head of a request did not come in time"),
+            (None, None) => past(self.idle_since, patience.idle).then_some("idle"),
+            (Some(since), _) => past(since, patience.stalled).then_some("an answer was not taken in time"),
+        }
+    }
+
+    fn dispensable(&self, now: Duration, patience: Patience) -> Option<Dispensable> {
+        match self.oldest() {
+            None => Some(Dispensable::Waiting(self.head_since.unwrap_or(self.idle_since))),
+            Some(since) => (now.saturating_sub(since) > patience.answer).then_some(Dispensable::NotTaking(since)),
         }
     }
 }
 
 /// A request that is being answered, until it is dropped.
-pub(super) struct Answering(Activity);
+pub(super) struct Answering {
+    activity: Activity,
+    number: u64,
+}
 
 impl Drop for Answering {
     fn drop(&mut self) {
-        let now = self.0.clock.monotonic();
-        self.0.state().request_ends(now);
+        let now = self.activity.clock.monotonic();
+        self.activity.state().request_ends(self.number, now);
     }
 }
 
 impl Activity {
-    pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { state: Arc::new(Mutex::new(State::new(clock.monotonic()))), clock }
+    pub(super) fn new(clock: Arc<dyn Clock>, patience: Patience) -> Self {
+        Self { state: Arc::new(Mutex::new(State::new(clock.monotonic()))), clock, patience }
     }
 
     /// Notes that a request has come.
     pub(super) fn answering(&self) -> Answering {
-        self.state().request_begins();
-        Answering(self.clone())
+        let now = self.clock.monotonic();
+        let number = self.state().request_begins(now);
+        Answering { activity: self.clone(), number }
     }
 
     /// Notes that the connection can be spoken on from now: its first head has its time.
@@ -130,23 +177,23 @@ impl Activity {
         *self.state() = State::new(now);
     }
 
-    /// Since when the connection has asked for nothing, unless something is being answered.
-    pub(super) fn waiting_since(&self) -> Option<Duration> {
-        let state = self.state();
-        (state.requests == 0).then(|| state.head_since.unwrap_or(state.idle_since))
+    /// Since when the connection could be closed for the sake of others, if it could.
+    pub(super) fn dispensable(&self) -> Option<Dispensable> {
+        let now = self.clock.monotonic();
+        self.state().dispensable(now, self.patience)
     }
 
     /// Why the connection has to be closed, if it has.
-    pub(super) fn overdue(&self, patience: Patience) -> Option<&'static str> {
+    pub(super) fn overdue(&self) -> Option<&'static str> {
         let now = self.clock.monotonic();
-        self.state().overdue(now, patience)
+        self.state().overdue(now, self.patience)
     }
 
     /// Whether nothing is being answered, and the last answer has gone out.
     pub(super) fn quiet(&self, last_byte: Duration) -> bool {
         let now = self.clock.monotonic();
         let state = self.state();
-        state.requests == 0 && now.saturating_sub(state.byte_at) >= last_byte
+        state.answering.is_empty() && now.saturating_sub(state.byte_at) >= last_byte
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -239,8 +286,12 @@ impl HttpBody for Answer {
 mod tests {
     use super::*;
 
-    const PATIENCE: Patience =
-        Patience { head: Duration::from_secs(10), idle: Duration::from_secs(60), stalled: Duration::from_secs(90) };
+    const PATIENCE: Patience = Patience {
+        head: Duration::from_secs(10),
+        idle: Duration::from_secs(60),
+        answer: Duration::from_secs(30),
+        stalled: Duration::from_secs(90),
+    };
 
     fn at(second: u64) -> Duration {
         Duration::from_secs(second)
@@ -265,13 +316,13 @@ mod tests {
     fn kept_connection_may_idle_and_its_next_head_has_its_own_time() {
         let mut state = State::new(at(0));
         state.read(b"GET / HTTP/1.1\r\n\r\n", at(1));
-        state.request_begins();
-        state.request_ends(at(2));
+        let request = state.request_begins(at(1));
+        state.request_ends(request, at(2));
         assert_eq!(closed_at(&state), 62);
         state.read(b"GET", at(50));
         assert_eq!(closed_at(&state), 60);
         state.read(b" / HTTP/1.1\r\n\r\n", at(51));
-        state.request_begins();
+        state.request_begins(at(51));
         assert_eq!(closed_at(&state), 51 + 90);
     }
 
@@ -282,11 +333,11 @@ mod tests {
             state.read(piece, at(second));
             assert_eq!(closed_at(&state), if second == 1 { 10 } else { 60 });
         }
-        state.request_begins();
-        state.request_begins();
-        state.request_ends(at(61));
-        assert_eq!(closed_at(&state), 59 + 90, "one of the two is still being answered");
-        state.request_ends(at(62));
+        let (one, other) = (state.request_begins(at(59)), state.request_begins(at(60)));
+        assert_eq!(closed_at(&state), 59 + 90);
+        state.request_ends(one, at(61));
+        assert_eq!(closed_at(&state), 60 + 90, "one of the two is still being answered");
+        state.request_ends(other, at(62));
         assert_eq!(closed_at(&state), 122);
     }
 
@@ -302,8 +353,29 @@ mod tests {
     #[test]
     fn answer_that_nobody_takes_holds_no_connection_for_good() {
         let mut state = State::new(at(0));
-        state.request_begins();
-        state.byte_at = at(7);
+        state.read(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", at(1));
+        state.request_begins(at(7));
+        for second in 8..97 {
+            state.read(b"ping", at(second));
+            let another = state.request_begins(at(second));
+            assert_eq!(closed_at(&state), 97, "neither pings nor other requests gain time");
+            state.request_ends(another, at(second));
+        }
         assert_eq!(closed_at(&state), 97);
+    }
+
+    #[test]
+    fn who_waits_leaves_before_who_takes_no_answer_and_who_is_being_answered_stays() {
+        let mut state = State::new(at(0));
+        assert_eq!(state.dispensable(at(5), PATIENCE), Some(Dispensable::Waiting(at(0))));
+        let (one, other) = (state.request_begins(at(5)), state.request_begins(at(20)));
+        assert_eq!(state.dispensable(at(35), PATIENCE), None);
+        state.read(b"ping", at(36));
+        assert_eq!(state.dispensable(at(36), PATIENCE), Some(Dispensable::NotTaking(at(5))));
+        state.request_ends(one, at(36));
+        assert_eq!(state.dispensable(at(36), PATIENCE), None);
+        state.request_ends(other, at(40));
+        assert_eq!(state.dispensable(at(40), PATIENCE), Some(Dispensable::Waiting(at(40))));
+        assert!(Dispensable::Waiting(at(2)) < Dispensable::NotTaking(at(1)));
     }
 }

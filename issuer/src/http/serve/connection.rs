@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -20,9 +19,8 @@ use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
-use super::activity::{Answer, Patience, Watched};
+use super::activity::{Answer, Watched};
 use super::places::Place;
-use crate::app::App;
 use crate::http::intake::{HEAD_BYTES, HEADERS};
 
 /// How often a connection is looked at.
@@ -38,7 +36,6 @@ const MISTAKES: usize = 100;
 
 /// What is needed to answer a connection.
 pub(super) struct Connection {
-    pub(super) app: Arc<App>,
     pub(super) router: Router,
     pub(super) peer: SocketAddr,
     pub(super) place: Place,
@@ -49,7 +46,6 @@ impl Connection {
     /// Answers its requests until either side ends it.
     pub(super) async fn serve(mut self, stream: TcpStream, tls: Option<TlsAcceptor>) {
         let Some(acceptor) = tls else { return self.speak(stream).await };
-        let patience = Patience::of(&self.app.config.limits);
         let handshake = acceptor.accept(stream);
         tokio::pin!(handshake);
         let mut glance = tokio::time::interval(GLANCE);
@@ -59,7 +55,7 @@ impl Connection {
                     Ok(stream) => break stream,
                     Err(fault) => return tracing::debug!(%fault, "no TLS came about"),
                 },
-                _ = glance.tick() => if self.place.activity().overdue(patience).is_some() {
+                _ = glance.tick() => if self.place.activity().overdue().is_some() {
                     return tracing::debug!("no TLS came about in time");
                 },
                 () = self.place.must_be_left() => return,
@@ -72,7 +68,6 @@ impl Connection {
     async fn speak(mut self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
         let activity = self.place.activity().clone();
         activity.opened();
-        let patience = Patience::of(&self.app.config.limits);
         let (router, peer) = (self.router, self.peer);
         let service = {
             let activity = activity.clone();
@@ -108,7 +103,7 @@ impl Connection {
                     End::Due => return,
                     // Asked to end and with nothing to finish, it has had a moment to say goodbye.
                     End::Asked if activity.quiet(GLANCE) => return,
-                    End::Open | End::Asked => if let Some(why) = activity.overdue(patience) {
+                    End::Open | End::Asked => if let Some(why) = activity.overdue() {
                         tracing::debug!(why, "closed a connection");
                         connection.as_mut().graceful_shutdown();
                         end = End::Due;

@@ -91,8 +91,8 @@ impl Listener {
         loop {
             tokio::select! {
                 accepted = accept(&socket, &places) => if let Some((stream, peer, place)) = accepted {
-                    let (app, router, ending) = (Arc::clone(&app), router.clone(), ended.clone());
-                    let connection = Connection { app, router, peer, place, ending };
+                    let (router, ending) = (router.clone(), ended.clone());
+                    let connection = Connection { router, peer, place, ending };
                     connections.spawn(connection.serve(stream, tls.as_ref().map(|tls| tls.acceptor())));
                 },
                 () = &mut renewal => {}

@@ -3,16 +3,19 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
-use super::activity::Activity;
+use super::activity::{Activity, Patience};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::client_address::TrustedProxies;
 
 /// When all places are taken, one in so many of them is made free at once.
 const SHARE: usize = 16;
+/// How often somebody who waits for a place looks again for one that can be made free.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// The places for connections.
 pub(super) struct Places {
@@ -21,6 +24,7 @@ pub(super) struct Places {
     most_of_one: u32,
     trusted: TrustedProxies,
     clock: Arc<dyn Clock>,
+    patience: Patience,
 }
 
 #[derive(Default)]
@@ -55,11 +59,12 @@ impl Places {
             most_of_one: config.limits.connections_per_address,
             trusted: config.http.trusted_proxies.clone(),
             clock: Arc::clone(clock),
+            patience: Patience::of(&config.limits),
         }
     }
 
-    /// A place for a connection from this address, unless the address has all that it may have. When all are taken, those who have
-    /// asked for nothing the longest leave; when all are busy, it waits.
+    /// A place for a connection from this address, unless the address has all that it may have. When all are taken, those leave
+    /// who have asked for nothing the longest, then those who take no answer; when all are busy, it waits.
     pub(super) async fn take(&self, peer: IpAddr) -> Option<Place> {
         // Behind a trusted proxy is everybody.
         let address = (!self.trusted.contain(peer)).then(|| one_holder(peer));
@@ -69,12 +74,9 @@ impl Places {
         }
         let any = match Arc::clone(&self.all).try_acquire_owned() {
             Ok(any) => any,
-            Err(_) => {
-                self.make_room();
-                Arc::clone(&self.all).acquire_owned().await.ok()?
-            }
+            Err(_) => self.wait().await?,
         };
-        let (activity, leave) = (Activity::new(Arc::clone(&self.clock)), Arc::<Notify>::default());
+        let (activity, leave) = (Activity::new(Arc::clone(&self.clock), self.patience), Arc::<Notify>::default());
         let mut guests = guests(&self.guests);
         let number = guests.next;
         guests.next += 1;
@@ -85,19 +87,29 @@ impl Places {
         Some(Place { number, guests: Arc::clone(&self.guests), activity, leave, _any: any })
     }
 
+    /// Waits for a place. Who is busy now may be one that takes no answer a moment later.
+    async fn wait(&self) -> Option<OwnedSemaphorePermit> {
+        let any = Arc::clone(&self.all).acquire_owned();
+        tokio::pin!(any);
+        let mut look = tokio::time::interval(LOOK);
+        loop {
+            tokio::select! {
+                any = &mut any => return any.ok(),
+                _ = look.tick() => self.make_room(),
+            }
+        }
+    }
+
     fn make_room(&self) {
         let guests = guests(&self.guests);
-        let waiting =
-            guests.here.iter().filter_map(|(number, guest)| Some((guest.activity.waiting_since()?, *number, &guest.leave)));
-        let mut waiting: Vec<_> = waiting.collect();
+        let leaving =
+            guests.here.iter().filter_map(|(number, guest)| Some((guest.activity.dispensable()?, *number, &guest.leave)));
+        let mut leaving: Vec<_> = leaving.collect();
         // Of those that came in one moment, the first.
-        waiting.sort_by_key(|(since, number, _)| (*since, *number));
-        let leaving = guests.here.len().div_ceil(SHARE);
-        tracing::debug!(
-            leaving = leaving.min(waiting.len()),
-            "all places are taken: closing the connections that wait the longest"
-        );
-        waiting.into_iter().take(leaving).for_each(|(_, _, leave)| leave.notify_one());
+        leaving.sort_by_key(|(why, number, _)| (*why, *number));
+        leaving.truncate(guests.here.len().div_ceil(SHARE));
+        tracing::debug!(leaving = leaving.len(), "all places are taken: closing the connections that wait the longest");
+        leaving.into_iter().for_each(|(_, _, leave)| leave.notify_one());
     }
 }
 
@@ -107,11 +119,11 @@ impl Place {
         &self.activity
     }
 
-    /// Waits until the place is needed by somebody else, and there is nothing to finish.
+    /// Waits until the place is needed by somebody else, and there is nothing to finish that its guest would take.
     pub(super) async fn must_be_left(&self) {
         loop {
             self.leave.notified().await;
-            if self.activity.waiting_since().is_some() {
+            if self.activity.dispensable().is_some() {
                 return;
             }
         }
@@ -145,8 +157,6 @@ fn one_holder(peer: IpAddr) -> IpAddr {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::clock::{ManualClock, UnixTime};
 
@@ -217,5 +227,46 @@ mod tests {
         assert!(tokio::time::timeout(HOUR, at(&places, "203.0.113.2")).await.is_err(), "nobody gets in");
         drop((answering, held));
         assert!(tokio::time::timeout(HOUR, at(&places, "203.0.113.2")).await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_takes_no_answer_leaves_after_those_who_wait_and_before_those_who_are_being_answered() {
+        let (places, clock) = places(3, 3);
+        let stalled = at(&places, "203.0.113.1").await.unwrap();
+        let _never_taken = stalled.activity().answering();
+        clock.advance(Duration::from_secs(31));
+        let (waiting, busy) = (at(&places, "203.0.113.1").await.unwrap(), at(&places, "203.0.113.1").await.unwrap());
+        let _answering = busy.activity().answering();
+        tokio::select! {
+            biased;
+            place = at(&places, "203.0.113.2") => panic!("there is no place yet: {}", place.is_some()),
+            () = stalled.must_be_left() => panic!("another one has asked for nothing"),
+            () = waiting.must_be_left() => {}
+        }
+        drop(waiting);
+        let other = at(&places, "203.0.113.2").await.unwrap();
+        let _asking = other.activity().answering();
+        tokio::select! {
+            biased;
+            place = at(&places, "203.0.113.2") => panic!("there is no place yet: {}", place.is_some()),
+            () = busy.must_be_left() => panic!("it is being answered"),
+            () = stalled.must_be_left() => {}
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_for_a_place_gets_it_when_the_busy_turn_out_to_take_no_answer() {
+        let (places, clock) = places(1, 2);
+        let held = at(&places, "203.0.113.1").await.unwrap();
+        let _never_taken = held.activity().answering();
+        let next = at(&places, "203.0.113.2");
+        tokio::pin!(next);
+        assert!(tokio::time::timeout(HOUR, &mut next).await.is_err(), "it may still be answered");
+        clock.advance(Duration::from_secs(31));
+        tokio::select! {
+            place = &mut next => panic!("there is no place yet: {}", place.is_some()),
+            () = held.must_be_left() => drop(held),
+        }
+        assert!(tokio::time::timeout(HOUR, next).await.unwrap().is_some());
     }
 }
