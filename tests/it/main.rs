@@ -23,6 +23,8 @@ mod oidc;
 #[cfg(test)]
 mod races;
 #[cfg(test)]
+mod random_walk;
+#[cfg(test)]
 mod readme;
 #[cfg(test)]
 mod secrets_at_rest;
