@@ -14,7 +14,7 @@ pub struct Consent {
     pub scopes: ScopeSet,
     /// The resources, the client's default included where none was named.
     pub resources: BTreeSet<Resource>,
-    /// The claims asked for by name (`claims`, OpenID Connect Core, section 5.5).
+    /// The claims asked for by name (`claims`, OpenID Connect Core, section 5.5), and the sources of the mapped ones.
     pub claims: BTreeSet<String>,
 }
 
