@@ -5,11 +5,12 @@ use std::sync::Arc;
 use axum::http::StatusCode;
 use passant::app::checkpoint::Checkpoint;
 use passant::domain::audit::{Action, Entry, Event};
+use passant::domain::client::ClientOrigin;
 use passant::domain::ids::{GrantId, UserId};
 use passant::domain::password::{Cost, Password, PasswordHash, Workspace};
 use passant::domain::user::Username;
 use passant::store::audit::{self, Filter};
-use passant::store::{consents, feed_head, grants, users};
+use passant::store::{consents, feed_head, grants, registrations, users};
 use passant_tests::on_both_engines;
 use passant_tests::world::{Answer, Callback, Tokens, World};
 use tokio::task::JoinSet;
@@ -178,6 +179,23 @@ on_both_engines! {
                 None => assert!(agent.follow(answer).await.body.contains("asks for access")),
             }
         }
+    }
+
+    async fn a_client_made_anew_after_the_registration_was_read_gets_nothing_of_the_earlier_ones(world) {
+        world.user(ADA.0, ADA.1).await;
+        let client = world.client("shop", |_| {}).await;
+        let mut agent = world.agent();
+        agent.sign_in(ADA.0, ADA.1).await;
+        let mut hold = world.held.next(Checkpoint::StepChosen);
+        let asking = client.clone();
+        let task = tokio::spawn(async move { agent.authorize(&asking, &[]).await });
+        hold.arrived().await;
+        let (id, now) = (client.client.id.clone(), world.app.now());
+        registrations::remove(world.db(), id, ClientOrigin::CommandLine, now).await.unwrap().expect("the client was there");
+        world.client("shop", |it| it.first_party = false).await;
+        hold.release();
+        let answer = task.await.unwrap();
+        assert!(answer.status.is_client_error() && answer.header("location").is_none(), "{}", answer.status);
     }
 
     async fn a_yes_that_was_overtaken_by_a_withdrawal_is_dead_and_not_remembered(world) {

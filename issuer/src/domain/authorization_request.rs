@@ -144,10 +144,12 @@ impl AuthorizationRequest {
         }
     }
 
-    /// What the user would allow by saying yes: of the claims, those that the scopes do not open anyway.
+    /// What the user would allow by saying yes: of the claims, those that the scopes do not open anyway, and what the registration
+    /// maps, so that what is mapped later is asked about.
     pub fn asked_consent(&self, client: &Client) -> Consent {
         let resources = self.asked_resources(client).into_iter().collect();
-        let claims = self.claims.beyond(&self.scopes).into_iter().map(|claim| claim.as_str().to_owned()).collect();
+        let named = self.claims.beyond(&self.scopes).into_iter().map(|claim| claim.as_str().to_owned());
+        let claims = named.chain(client.mapped_claims.values().map(|mapping| mapping.from.to_string())).collect();
         Consent { scopes: self.scopes.clone(), resources, claims }
     }
 

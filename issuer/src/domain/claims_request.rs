@@ -82,11 +82,15 @@ impl ClaimsRequest {
         asked.is_none_or(|asked| asked.wanted().next().is_none() || asked.wanted().any(|value| value == reached))
     }
 
-    /// What of it can be heeded: standard claims, of the scopes that the client may ask for.
+    /// What of it can be heeded: standard claims, of the scopes that the client may ask for. The values of `sub` and `acr` have been
+    /// judged by then, and no other claim's are: anybody may send a request that is kept, so they are not kept with it.
     pub fn within(mut self, allowed: &ScopeSet) -> Self {
         let heeded = |name: &str| name.parse().is_ok_and(|claim: StandardClaim| allowed.contains(&claim.scope()));
         self.userinfo.retain(|name, _| heeded(name));
         self.id_token.retain(|name, _| heeded(name));
+        for asked in self.userinfo.values_mut().chain(self.id_token.values_mut()).flatten() {
+            (asked.value, asked.values) = (None, Vec::new());
+        }
         self
     }
 
@@ -156,6 +160,15 @@ mod tests {
         assert_eq!(heeded.of_id_token().count(), 0);
         assert_eq!(heeded.beyond(&"openid".parse().unwrap()).len(), 3);
         assert!(heeded.beyond(&"openid profile".parse().unwrap()).is_empty());
+    }
+
+    #[test]
+    fn values_that_decide_nothing_are_not_kept() {
+        let text =
+            r#"{"userinfo": {"email": {"essential": true, "value": "long"}}, "id_token": {"email": {"values": ["long"]}}}"#;
+        let kept = ClaimsRequest::parse(text).unwrap().within(&"openid email".parse().unwrap());
+        let expected = serde_json::json!({"userinfo": {"email": {"essential": true}}, "id_token": {"email": {}}});
+        assert_eq!(serde_json::to_value(&kept).unwrap(), expected);
     }
 
     #[test]

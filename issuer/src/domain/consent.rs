@@ -1,5 +1,6 @@
 //! Consent: the remembered answer of one user to one client. A request that asks for no more than what was once allowed need not
-//! be asked about again; withdrawing the answer cuts off everything that it led to.
+//! be asked about again; withdrawing the answer cuts off everything that it led to. A new password and logging out everywhere end all
+//! answers of the user, who is then asked again.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +14,7 @@ pub struct Consent {
     pub scopes: ScopeSet,
     /// The resources, the client's default included where none was named.
     pub resources: BTreeSet<Resource>,
-    /// The claims asked for by name (`claims`, OpenID Connect Core, section 5.5).
+    /// The claims asked for by name (`claims`, OpenID Connect Core, section 5.5), and the sources of the mapped ones.
     pub claims: BTreeSet<String>,
 }
 

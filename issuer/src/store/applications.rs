@@ -51,14 +51,10 @@ impl AllowedRow {
             (false, Some(_), Some(_)) => Standing::Ended,
             (false, Some(_), None) => Standing::CutOff(Tick::ZERO),
         };
-        // A remembered answer dies with its client, and not with a sign-in.
-        let user = match self.remembered {
-            true => Standing::NotJudged,
-            false => cut_off(true, self.user_cutoff, self.user_disabled_at),
-        };
         Evidence {
             client: cut_off(true, Some(self.client_cutoff), self.client_disabled_at),
-            user,
+            // A remembered answer dies with its user's cut-off as grants do: see `evidence::remembered`.
+            user: cut_off(true, self.user_cutoff, self.user_disabled_at),
             session,
             consent: Standing::CutOff(Tick::new(self.consent_cutoff.unwrap_or(0))),
             ..Evidence::of_issuer(Tick::new(self.tick), Tick::new(self.issuer_cutoff))

@@ -5,7 +5,7 @@ use super::{Conn, StoreError, Tx};
 use crate::clock::UnixTime;
 use crate::domain::audit::{Entry, Event};
 use crate::domain::ids::{ClientId, GrantId, SessionId, Tick, UserId};
-use crate::secret::random_id;
+use crate::secret::{TokenHash, random_id};
 
 /// Which entries to read; what is not given is not asked for.
 #[derive(Debug, Clone, Default)]
@@ -94,6 +94,13 @@ pub async fn append_once(tx: &mut Tx<'_>, id: &str, event: &Event, now: UnixTime
         event.detail.as_deref(),
     )
     .map(drop)
+}
+
+/// Tells why a token was refused, once for each token and reason: whoever presents one token again and again must not fill the trail.
+pub(super) async fn append_of_token(tx: &mut Tx<'_>, token: &TokenHash, event: &Event, now: UnixTime) -> Result<(), StoreError> {
+    let (action, outcome) = (event.action.as_str(), event.outcome.as_str());
+    let said = format!("{action} {outcome} {} {}", token.as_str(), event.detail.as_deref().unwrap_or_default());
+    append_once(tx, TokenHash::of(&said).as_str(), event, now).await
 }
 
 /// The entries that a filter asks for, the newest first.

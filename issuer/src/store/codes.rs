@@ -92,14 +92,17 @@ async fn redeem_in(tx: &mut Tx<'_>, redemption: &Redemption) -> Result<Redeemed,
     let gid = code.grant_id.clone();
     let redeemed = judge_in(tx, redemption, code).await?;
     let told = |outcome| Event::new(Action::CodeRedeem, outcome).of_client(&redemption.client_id).of_grant(&gid);
-    let event = match &redeemed {
-        Redeemed::Tokens { .. } => told(Outcome::Done),
-        Redeemed::Replayed(..) => told(Outcome::Replayed),
+    let refused = match &redeemed {
+        Redeemed::Tokens { .. } => {
+            audit::append(tx, &told(Outcome::Done), redemption.now).await?;
+            return Ok(redeemed);
+        }
+        Redeemed::Replayed(_) => return Ok(redeemed),
         Redeemed::Refused(why) => told(Outcome::Refused).saying(*why),
         Redeemed::Dead(level) => told(Outcome::Refused).saying(format!("revoked at level {level:?}")),
         Redeemed::Exceeds(_) => told(Outcome::Refused).saying("more was asked for than granted"),
     };
-    audit::append(tx, &event, redemption.now).await?;
+    audit::append_of_token(tx, &redemption.code_hash, &refused, redemption.now).await?;
     Ok(redeemed)
 }
 
@@ -114,7 +117,7 @@ async fn judge_in(tx: &mut Tx<'_>, redemption: &Redemption, code: Code) -> Resul
         Decision::WrongClient => return Ok(Redeemed::Refused("another client's code")),
         Decision::WrongRedirectUri => return Ok(Redeemed::Refused("another redirect_uri")),
         Decision::Expired => return Ok(Redeemed::Refused("expired code")),
-        Decision::Replay => return replayed(tx, code.grant_id, now).await,
+        Decision::Replay => return replayed(tx, redemption, code.grant_id).await,
         Decision::WrongVerifier => {
             consume(tx, &redemption.code_hash, now).await?;
             return Ok(Redeemed::Refused("wrong code_verifier"));
@@ -126,7 +129,7 @@ async fn judge_in(tx: &mut Tx<'_>, redemption: &Redemption, code: Code) -> Resul
         return Ok(Redeemed::Exceeds(excess));
     }
     if !consume(tx, &redemption.code_hash, now).await? {
-        return replayed(tx, code.grant_id, now).await;
+        return replayed(tx, redemption, code.grant_id).await;
     }
     let found = evidence::read(tx, &Levels::of(&grant), now).await?;
     if let Some(level) = revoked(grant.born, &found.evidence) {
@@ -165,7 +168,11 @@ pub async fn consume(tx: &mut Tx<'_>, code: &TokenHash, now: UnixTime) -> Result
     Ok(consumed == 1)
 }
 
-async fn replayed(tx: &mut Tx<'_>, grant: GrantId, now: UnixTime) -> Result<Redeemed, StoreError> {
-    grants::end(tx, &grant, now).await?;
+/// Told where the grant ends by it: a code may be presented again any number of times, and its grant ends once.
+async fn replayed(tx: &mut Tx<'_>, redemption: &Redemption, grant: GrantId) -> Result<Redeemed, StoreError> {
+    if let Some(tick) = grants::end(tx, &grant, redemption.now).await? {
+        let event = Event::new(Action::CodeRedeem, Outcome::Replayed).of_client(&redemption.client_id).of_grant(&grant).at(tick);
+        audit::append(tx, &event, redemption.now).await?;
+    }
     Ok(Redeemed::Replayed(grant))
 }

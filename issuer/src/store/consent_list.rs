@@ -1,10 +1,10 @@
 //! The `consents` table as whoever administers the issuer sees it: who allows which client what, as far as it is alive.
 
 use super::consents::{GivenConsent, parse};
-use super::evidence::cut_off;
+use super::evidence::{cut_off, remembered};
 use super::{Conn, StoreError};
 use crate::clock::UnixTime;
-use crate::domain::cutoff::{Evidence, Standing, revoked};
+use crate::domain::cutoff::{Evidence, Standing};
 use crate::domain::ids::{ClientId, Tick, UserId};
 
 /// A live answer and who gave it.
@@ -60,7 +60,7 @@ pub async fn live(
             consent: Standing::CutOff(Tick::new(row.cutoff)),
             ..Evidence::of_issuer(Tick::new(row.tick), Tick::new(row.issuer_cutoff))
         };
-        revoked(Tick::new(row.born), &evidence).is_none() && !row.scopes.is_empty()
+        remembered(Tick::new(row.born), &evidence) && !row.scopes.is_empty()
     };
     let listed = |row: Row| {
         let consent = parse(Some(row.scopes), Some(row.resources), Some(row.claims))?;

@@ -129,14 +129,19 @@ pub async fn read(conn: &mut Conn<'_>, levels: &Levels, now: UnixTime) -> Result
         },
         key: flagged(levels.key.is_some(), &row.kid, row.key_revoked_at),
     };
-    // What was allowed to a client dies with the client, and not with a sign-in.
-    let not = Standing::NotJudged;
-    let of_consent = Evidence { user: not, session: not, grant: not, token: not, key: not, ..evidence.clone() };
-    let consent = match revoked(Tick::new(row.consent_born.unwrap_or(0)), &of_consent) {
-        None => consents::parse(row.consent_scopes, row.consent_resources, row.consent_claims)?,
-        Some(_) => Consent::default(),
+    let consent = match remembered(Tick::new(row.consent_born.unwrap_or(0)), &evidence) {
+        true => consents::parse(row.consent_scopes, row.consent_resources, row.consent_claims)?,
+        false => Consent::default(),
     };
     Ok(Found { evidence, session_expired: passed(row.session_idle_until) || passed(row.session_expires_at), consent })
+}
+
+/// Whether an answer that was born at this tick still counts. It dies with its client and with all that its user had: whoever holds
+/// a stolen session could say yes to a client of their own, and after the victim's new password that must be worth nothing. It does
+/// not die with the one session in which it was given.
+pub(super) fn remembered(born: Tick, evidence: &Evidence) -> bool {
+    let not = Standing::NotJudged;
+    revoked(born, &Evidence { session: not, grant: not, token: not, key: not, ..evidence.clone() }).is_none()
 }
 
 /// How a user or client stands whose row keeps a cut-off and perhaps the time it was disabled.

@@ -105,15 +105,14 @@ pub async fn rotate(db: &Db, rotation: Rotation) -> Result<Rotated, StoreError> 
 /// can make those up.
 async fn rotate_in(tx: &mut Tx<'_>, rotation: &Rotation) -> Result<Rotated, StoreError> {
     let rotated = judge_in(tx, rotation).await?;
-    let told = |outcome| Event::new(Action::TokenRefresh, outcome).of_client(&rotation.client_id);
+    let refused = || Event::new(Action::TokenRefresh, Outcome::Refused).of_client(&rotation.client_id);
     let event = match &rotated {
-        Rotated::Successor(_) | Rotated::Again(..) | Rotated::Refused(UNKNOWN) => return Ok(rotated),
-        Rotated::Replayed(grant) => told(Outcome::Replayed).of_grant(grant),
-        Rotated::Refused(why) => told(Outcome::Refused).saying(*why),
-        Rotated::Dead(level) => told(Outcome::Refused).saying(format!("revoked at level {level:?}")),
-        Rotated::Exceeds(_) => told(Outcome::Refused).saying("more was asked for than granted"),
+        Rotated::Successor(_) | Rotated::Again(..) | Rotated::Replayed(_) | Rotated::Refused(UNKNOWN) => return Ok(rotated),
+        Rotated::Refused(why) => refused().saying(*why),
+        Rotated::Dead(level) => refused().saying(format!("revoked at level {level:?}")),
+        Rotated::Exceeds(_) => refused().saying("more was asked for than granted"),
     };
-    audit::append(tx, &event, rotation.now).await?;
+    audit::append_of_token(tx, &rotation.token_hash, &event, rotation.now).await?;
     Ok(rotated)
 }
 
@@ -147,7 +146,11 @@ async fn judge_in(tx: &mut Tx<'_>, rotation: &Rotation) -> Result<Rotated, Store
         Decision::Expired => Ok(Rotated::Refused("expired refresh token")),
         Decision::Retry(seed) => Ok(Rotated::Again(grant, seed)),
         Decision::Replay => {
-            grants::end(tx, &token.grant_id, now).await?;
+            // Told where the grant ends by it: that happens once.
+            if let Some(tick) = grants::end(tx, &token.grant_id, now).await? {
+                let event = Event::new(Action::TokenRefresh, Outcome::Replayed).of_client(&rotation.client_id);
+                audit::append(tx, &event.of_grant(&token.grant_id).at(tick), now).await?;
+            }
             Ok(Rotated::Replayed(token.grant_id))
         }
         Decision::FirstUse => {

@@ -50,6 +50,24 @@ on_both_engines! {
         assert!(page.body.contains("your roles, department, floor and missing"), "{}", page.body);
     }
 
+    async fn mapped_claims_that_came_after_a_yes_are_asked_about(world) {
+        world.user(ADA.0, ADA.1).await;
+        let (third, own) = (world.client("third", |it| it.first_party = false).await, world.client("own", |_| {}).await);
+        let mut agent = world.agent();
+        let silent = [("prompt", "none")];
+        for client in [&third, &own] {
+            agent.tokens(client, ADA, &[]).await;
+            register_anew(&world, client, mapping).await;
+        }
+        let answer = agent.authorize(&third, &silent).await;
+        assert_eq!(Callback::parse(answer.location(), third.redirect_uri()).get("error"), Some("consent_required"));
+        agent.tokens(&third, ADA, &[]).await;
+        for client in [&third, &own] {
+            let answer = agent.authorize(client, &silent).await;
+            Callback::parse(answer.location(), client.redirect_uri()).code();
+        }
+    }
+
     async fn mapped_claims_of_a_user_who_is_gone_are_no_tokens(world) {
         let id = world.user_with_every_claim(ADA.0, ADA.1).await;
         let client = world.client("mapping", mapping).await;

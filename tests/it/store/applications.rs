@@ -25,16 +25,19 @@ on_both_databases! {
             updated_at: NOW - HOUR,
         };
         let born = it.tick().await;
-        commit!(it.db, (given, born), |tx, (given, born)| consents::add(tx, given, *born)).unwrap();
+        commit!(it.db, (given.clone(), born), |tx, (given, born)| consents::add(tx, given, *born)).unwrap();
         let shown = of(&it.db, &one.user_id).await;
         assert_eq!((shown.len(), shown[0].since), (1, NOW - HOUR));
         assert_eq!(shown[0].scopes, "openid orders:read email".parse().unwrap());
         sessions::end(&it.db, one.session_id.clone(), NOW).await.unwrap().unwrap();
         assert_eq!(of(&it.db, &one.user_id).await[0].scopes, "email".parse().unwrap(), "the answer outlives the sign-in");
-        users::log_out_everywhere(&it.db, one.user_id.clone(), NOW).await.unwrap().unwrap();
-        assert_eq!(of(&it.db, &one.user_id).await.len(), 1, "and logging out");
         consents::withdraw(&it.db, one.user_id.clone(), one.client_id.clone(), NOW).await.unwrap();
         assert!(of(&it.db, &one.user_id).await.is_empty());
+        let born = it.tick().await;
+        commit!(it.db, (given, born), |tx, (given, born)| consents::add(tx, given, *born)).unwrap();
+        assert_eq!(of(&it.db, &one.user_id).await.len(), 1);
+        users::log_out_everywhere(&it.db, one.user_id.clone(), NOW).await.unwrap().unwrap();
+        assert!(of(&it.db, &one.user_id).await.is_empty(), "but not logging out everywhere");
         assert!(of(&it.db, &user(&it.db).await.id).await.is_empty());
     }
 

@@ -87,6 +87,28 @@ on_both_databases! {
         assert_eq!(it.tick().await, tick, "a dead grant does not die again");
     }
 
+    async fn a_code_that_is_presented_again_and_again_is_told_once_a_reason(it) {
+        const TOLD: &str = "SELECT COUNT(*) FROM audit WHERE action = 'code_redeem'";
+        let approval = approval(&it.db).await;
+        let right = redemption(&approval);
+        let elsewhere = Asked { resources: vec!["https://other.example.com".parse().unwrap()], ..Asked::default() };
+        for (rows, what, attempt) in [
+            (1, "another client's", Redemption { client_id: ClientId::new("x"), ..right.clone() }),
+            (2, "another address", Redemption { redirect_uri: None, ..right.clone() }),
+            (3, "late", Redemption { now: NOW + Duration::from_secs(60), ..right.clone() }),
+            (4, "too much", Redemption { asked: elsewhere, ..right.clone() }),
+        ] {
+            for _ in 0..5 {
+                redeem(&it.db, attempt.clone()).await;
+            }
+            assert_eq!(count(&it.db, TOLD).await, rows, "{what}");
+        }
+        for _ in 0..5 {
+            redeem(&it.db, right.clone()).await;
+        }
+        assert_eq!(count(&it.db, TOLD).await, 6, "one redemption and one replay");
+    }
+
     async fn a_code_whose_authority_died_gives_nothing(it) {
         let (cut, ended, expired) = (approval(&it.db).await, approval(&it.db).await, approval(&it.db).await);
         users::set_password(&it.db, cut.grant.user_id.clone(), password_hash("new"), NOW).await.unwrap();

@@ -3,9 +3,10 @@
 use passant::domain::consent::Consent;
 use passant::domain::ids::{ClientId, UserId};
 use passant::store::consents::{self, GivenConsent};
-use passant::store::{accounts, consent_list};
+use passant::store::evidence::{self, Levels};
+use passant::store::{accounts, consent_list, users};
 
-use super::rows::{client, user};
+use super::rows::{client, password_hash, user};
 use super::{NOW, Replicas};
 
 async fn allow(it: &Replicas, user: &UserId, client: &ClientId) {
@@ -31,5 +32,22 @@ on_both_databases! {
         assert_eq!(listed(None, None).await, 2);
         accounts::disable(&it.db, bob.id.clone(), accounts::LastAdministrator::Spare, NOW).await.unwrap();
         assert_eq!(listed(None, None).await, 1);
+    }
+
+    async fn what_is_listed_is_what_an_approval_would_remember(it) {
+        let (ada, shop) = (user(&it.db).await.id, client(&it.db).await.0.client.id.clone());
+        let levels = Levels { user: Some(ada.clone()), client: Some(shop.clone()), ..Levels::default() };
+        let seen = async || {
+            let listed = read!(it.db, conn => consent_list::live(conn, Some(&ada), None)).len();
+            (listed, read!(it.db, conn => evidence::read(conn, &levels, NOW)).consent.scopes.to_string())
+        };
+        allow(&it, &ada, &shop).await;
+        assert_eq!(seen().await, (1, "openid".to_owned()));
+        users::set_password(&it.db, ada.clone(), password_hash("new"), NOW).await.unwrap().unwrap();
+        assert_eq!(seen().await, (0, String::new()), "a thief's yes dies with the old password");
+        allow(&it, &ada, &shop).await;
+        assert_eq!(seen().await, (1, "openid".to_owned()));
+        users::log_out_everywhere(&it.db, ada.clone(), NOW).await.unwrap().unwrap();
+        assert_eq!(seen().await, (0, String::new()));
     }
 }

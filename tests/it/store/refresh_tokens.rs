@@ -102,6 +102,28 @@ on_both_databases! {
         assert_eq!(rotate(&it.db, rotation(&grant, &token)).await, Rotated::Dead(Level::Grant));
     }
 
+    async fn a_token_that_is_presented_again_and_again_is_told_once_a_reason(it) {
+        const TOLD: &str = "SELECT COUNT(*) FROM audit WHERE action = 'token_refresh'";
+        let (grant, token) = family(&it.db).await;
+        let right = rotation(&grant, &token);
+        let elsewhere = Asked { resources: vec!["https://other.example.com".parse().unwrap()], ..Asked::default() };
+        for (rows, what, attempt) in [
+            (1, "another client's", Rotation { client_id: ClientId::new("x"), ..right.clone() }),
+            (2, "too much", Rotation { asked: elsewhere, ..right.clone() }),
+            (3, "late", at(NOW + HOUR, right.clone())),
+        ] {
+            for _ in 0..5 {
+                rotate(&it.db, attempt.clone()).await;
+            }
+            assert_eq!(count(&it.db, TOLD).await, rows, "{what}");
+        }
+        used(&it.db, &grant, &token).await;
+        for _ in 0..5 {
+            rotate(&it.db, at(NOW + WINDOW, right.clone())).await;
+        }
+        assert_eq!(count(&it.db, TOLD).await, 5, "the replay that ended the grant, and that it had ended");
+    }
+
     async fn the_first_use_of_a_successor_closes_the_window_and_forgets_its_seed(it) {
         let (grant, token) = family(&it.db).await;
         let leaf = used(&it.db, &grant, &token).await;

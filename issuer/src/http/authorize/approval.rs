@@ -15,7 +15,7 @@ use crate::domain::code;
 use crate::domain::consent::Consent;
 use crate::domain::cutoff::{Evidence, Standing, revoked};
 use crate::domain::grant::Grant;
-use crate::domain::ids::GrantId;
+use crate::domain::ids::{GrantId, Tick};
 use crate::http::client_answer::ClientAnswer;
 use crate::http::pages::error::PageError;
 use crate::http::signed_in::SignedIn;
@@ -29,6 +29,8 @@ use crate::store::grants::{self, Approval};
 pub(crate) struct Asked<'a> {
     /// Who asks.
     pub(crate) client: &'a Client,
+    /// The tick that was read with its registration.
+    pub(crate) read_at: Tick,
     /// What.
     pub(crate) request: &'a AuthorizationRequest,
     /// The kept request that the answer takes out of circulation; none where no page was needed.
@@ -133,7 +135,7 @@ enum Written {
 }
 
 async fn write(app: &App, asked: &Asked<'_>, signed_in: &SignedIn, basis: Basis, now: UnixTime) -> Result<Written, StoreError> {
-    let Asked { client, request, answers, source } = asked;
+    let Asked { client, read_at, request, answers, source } = asked;
     let session = &signed_in.session;
     let levels = Levels {
         user: Some(session.user_id.clone()),
@@ -147,7 +149,10 @@ async fn write(app: &App, asked: &Asked<'_>, signed_in: &SignedIn, basis: Basis,
     // What a client had, or was allowed, is no session; so the session is judged without both.
     let of_session = Evidence { client: Standing::NotJudged, consent: Standing::NotJudged, ..found.evidence.clone() };
     let dead = revoked(session.born, &of_session).or(revoked(found.evidence.tick, &found.evidence));
-    if dead.is_some() || found.session_expired {
+    // The grant would outlive a cut-off of its client that came after the registration was read: removed and made again, the client
+    // of this id may be somebody else's, and what the earlier one was allowed is not for it.
+    let of_client = Evidence { client: found.evidence.client, ..Evidence::of_issuer(found.evidence.tick, found.evidence.issuer) };
+    if dead.or(revoked(*read_at, &of_client)).is_some() || found.session_expired {
         return Ok(Written::Gone);
     }
     if basis == Basis::Remembered && !request.consented(client, &found.consent) {

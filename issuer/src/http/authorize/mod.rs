@@ -21,7 +21,7 @@ use crate::domain::authorization_request::{AuthorizationRequest, HANDLE_PREFIX, 
 use crate::domain::claims::ID_TOKEN_TYP;
 use crate::domain::client::Client;
 use crate::domain::cutoff::revoked;
-use crate::domain::ids::{ClientId, UserId};
+use crate::domain::ids::{ClientId, Tick, UserId};
 use crate::domain::params::Params;
 use crate::domain::response_mode::ResponseMode;
 use crate::secret::{OpaqueToken, TokenHash};
@@ -30,15 +30,15 @@ use crate::store::clients;
 
 /// What became of judging a request.
 enum Judged {
-    /// It may go on.
-    Good(Box<(Client, AuthorizationRequest)>),
+    /// It may go on, by the registration as it stood at this tick.
+    Good(Box<(Client, Tick, AuthorizationRequest)>),
     /// It goes back to the client with an error.
     Back(Response),
 }
 
 /// By GET: our cookies are here, so the next step can be taken at once.
 pub(super) async fn get(State(app): State<Arc<App>>, visit: Visit) -> Result<Response, PageError> {
-    let (client, request) = match judge(&app, &visit.query, visit.now).await? {
+    let (client, read_at, request) = match judge(&app, &visit.query, visit.now).await? {
         Judged::Good(good) => *good,
         Judged::Back(answer) => return Ok(answer),
     };
@@ -48,7 +48,7 @@ pub(super) async fn get(State(app): State<Arc<App>>, visit: Visit) -> Result<Res
     let seen = Seen { session, remembered: &remembered, requested_at: visit.now, now: visit.now };
     let mut step = next_step(&request, &client, seen);
     if !matches!(step, Step::SignIn | Step::Consent) {
-        let asked = approval::Asked { client: &client, request: &request, answers: None, source: visit.source };
+        let asked = approval::Asked { client: &client, read_at, request: &request, answers: None, source: visit.source };
         if let Some(answer) = approval::take(&app, step, &asked, signed_in.as_ref(), visit.now).await? {
             return Ok(answer);
         }
@@ -68,7 +68,7 @@ pub(super) async fn post(State(app): State<Arc<App>>, request: Request) -> Resul
     }
     match judge(&app, &params, now).await? {
         Judged::Good(good) => {
-            let handle = keep(&app, good.1, None, now).await?;
+            let handle = keep(&app, good.2, None, now).await?;
             Ok(redirect::to(&resume::path(handle.expose())))
         }
         Judged::Back(answer) => Ok(answer),
@@ -85,13 +85,13 @@ async fn judge(app: &Arc<App>, params: &Params, now: UnixTime) -> Result<Judged,
     if revoked(record.evidence.tick, &record.evidence).is_some() {
         return Err(unknown_client());
     }
-    let client = record.client;
+    let (client, read_at) = (record.client, record.evidence.tick);
     let redirect_uri = params
         .get("redirect_uri")
         .filter(|presented| client.redirect_uri(presented).is_some())
         .ok_or_else(PageError::unregistered_redirect_uri)?;
     match AuthorizationRequest::parse(params, &client, redirect_uri).and_then(|request| with_hint(app, params, request)) {
-        Ok(request) => Ok(Judged::Good(Box::new((client, request)))),
+        Ok(request) => Ok(Judged::Good(Box::new((client, read_at, request)))),
         Err(error) => {
             tracing::info!(client_id = %client.id, error = error.code, "refused an authorization request");
             // A state too long to be kept is too long to be sent back.

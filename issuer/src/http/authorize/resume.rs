@@ -12,6 +12,7 @@ use crate::clock::UnixTime;
 use crate::domain::audit::Source;
 use crate::domain::authorization_request::{Seen, Step, next_step};
 use crate::domain::client::{Client, GrantType};
+use crate::domain::ids::Tick;
 use crate::domain::scope::Scope;
 use crate::http::cookies::Browser;
 use crate::http::pages::error::PageError;
@@ -31,6 +32,8 @@ pub(crate) struct Resumed {
     pub(crate) kept: KeptRequest,
     /// Its client.
     pub(crate) client: Client,
+    /// The tick at which the client was read.
+    pub(crate) read_at: Tick,
 }
 
 impl Resumed {
@@ -45,7 +48,7 @@ impl Resumed {
     /// For the approval that answers it.
     pub(crate) fn asked(&self, source: Source) -> approval::Asked<'_> {
         let answers = Some(self.kept.handle_hash.clone());
-        approval::Asked { client: &self.client, request: &self.kept.request, answers, source }
+        approval::Asked { client: &self.client, read_at: self.read_at, request: &self.kept.request, answers, source }
     }
 }
 
@@ -98,8 +101,9 @@ pub(crate) async fn find(app: &Arc<App>, handle: Option<&str>, browser: &Browser
     let handle = OpaqueToken::presented(handle.filter(|text| text.len() <= 64).ok_or_else(gone)?);
     let mut reader = app.db.reader().await?;
     let mut kept = authorization_requests::find(&mut reader.conn(), &handle.hash(), now).await?.ok_or_else(gone)?;
-    let client = clients::find(&mut reader.conn(), &kept.request.client_id, now).await?.ok_or_else(gone)?.client;
+    let record = clients::find(&mut reader.conn(), &kept.request.client_id, now).await?.ok_or_else(gone)?;
     drop(reader);
+    let (client, read_at) = (record.client, record.evidence.tick);
     // The registration may have changed while the person was signing in, and the answer must not go where it no longer leads.
     let request = &kept.request;
     let allowed = client.may_use(GrantType::AuthorizationCode)
@@ -123,5 +127,5 @@ pub(crate) async fn find(app: &Arc<App>, handle: Option<&str>, browser: &Browser
         tracing::info!(client_id = %client.id, "a kept request was followed by another browser");
         return Err(gone());
     }
-    Ok(Resumed { handle, kept, client })
+    Ok(Resumed { handle, kept, client, read_at })
 }

@@ -52,7 +52,7 @@ pub(super) async fn from_grant(app: &App, mint: FromGrant<'_>) -> Result<TokenRe
         acr: asked(TokenClaim::Acr).then(|| ACR_PASSWORD.to_owned()),
         amr: asked(TokenClaim::Amr).then(|| grant.amr.clone()),
         mapped: user.as_ref().map(|user| user_claims::in_access_token(user, client)).unwrap_or_default(),
-        ..bare(app, client, scopes.clone(), &resources, grant.born, now)
+        ..bare(app, client, scopes.clone(), audience(app, &resources), grant.born, now)
     };
     let access_token = app.sign(now, ACCESS_TOKEN_TYP, &access_token)?;
     let id_token = if grant.scopes.contains(&Scope::OPENID) && client.scopes.contains(&Scope::OPENID) {
@@ -95,7 +95,8 @@ fn still_allowed(client: &Client, scopes: &ScopeSet, resources: Vec<Resource>) -
     }
 }
 
-/// A token for the client itself, born at the tick that was read with its authentication.
+/// A token for the client itself, born at the tick that was read with its authentication. Where no resource was asked for, the
+/// client's default is meant.
 pub(super) fn from_client(
     app: &App,
     client: &Client,
@@ -104,15 +105,19 @@ pub(super) fn from_client(
     born: Tick,
     now: UnixTime,
 ) -> Result<TokenResponse, SignError> {
-    let token = app.sign(now, ACCESS_TOKEN_TYP, &bare(app, client, scopes.clone(), resources, born, now))?;
+    let resources = match resources {
+        [] => client.default_resource.as_slice(),
+        asked => asked,
+    };
+    let token = app.sign(now, ACCESS_TOKEN_TYP, &bare(app, client, scopes.clone(), audience(app, resources), born, now))?;
     Ok(answer(token, life(client), scopes, None, None))
 }
 
-fn bare(app: &App, client: &Client, scope: ScopeSet, resources: &[Resource], born: Tick, now: UnixTime) -> AccessToken {
+fn bare(app: &App, client: &Client, scope: ScopeSet, aud: Audience, born: Tick, now: UnixTime) -> AccessToken {
     AccessToken {
         iss: app.config.issuer.as_str().to_owned(),
         sub: client.id.to_string(),
-        aud: audience(app, client, resources),
+        aud,
         client_id: client.id.clone(),
         iat: now.seconds(),
         exp: (now + life(client)).seconds(),
@@ -128,13 +133,12 @@ fn bare(app: &App, client: &Client, scope: ScopeSet, resources: &[Resource], bor
     }
 }
 
-/// The resources asked for; without any the client's default, and without that the issuer itself (RFC 8707, section 2).
-fn audience(app: &App, client: &Client, resources: &[Resource]) -> Audience {
-    let of = |resource: &Resource| resource.as_str().to_owned();
-    match (resources, &client.default_resource) {
-        ([], Some(default)) => Audience::One(of(default)),
-        ([], None) => Audience::One(app.config.issuer.as_str().to_owned()),
-        (asked, _) => Audience::from(asked.iter().map(of).collect::<Vec<_>>()),
+/// These resources; without any the issuer itself (RFC 8707, section 2). A grant holds the client's default since its approval, so
+/// one without resources was for the issuer, whatever the registration's default is by now.
+fn audience(app: &App, resources: &[Resource]) -> Audience {
+    match resources {
+        [] => Audience::One(app.config.issuer.as_str().to_owned()),
+        some => Audience::from(some.iter().map(|resource| resource.as_str().to_owned()).collect::<Vec<_>>()),
     }
 }
 

@@ -222,4 +222,16 @@ on_both_engines! {
         assert_error(&client.refresh(&agent, &spaced).await, 400, "invalid_grant");
         Tokens::of(&client.refresh(&agent, tokens.refresh()).await);
     }
+
+    async fn a_default_resource_that_came_after_the_grant_is_not_its_audience(world) {
+        world.user(ADA.0, ADA.1).await;
+        let client = world.client("bare", |it| it.default_resource = None).await;
+        let mut agent = world.agent();
+        let tokens = agent.tokens(&client, ADA, &[]).await;
+        register_anew(&world, &client, |it| it.default_resource = Some("https://api.example.com".parse().unwrap())).await;
+        let refreshed = Tokens::of(&client.refresh(&agent, tokens.refresh()).await);
+        assert_eq!(refreshed.claims()["aud"], tokens.claims()["aud"]);
+        let own = Tokens::of(&client.token(&world, &[("grant_type", "client_credentials")]).await);
+        assert_eq!(own.claims()["aud"], "https://api.example.com");
+    }
 }
