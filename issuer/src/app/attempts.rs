@@ -86,26 +86,24 @@ impl App {
                 Account::Unknown(_) => event,
             }
         };
-        let until = match attempts::waiting(db, &lanes, &event(Outcome::Throttled), now).await? {
-            None => match attempts::count(db, lanes.clone(), now).await? {
-                Counted::Allowed => None,
-                Counted::Wait(until) => Some(until),
-            },
-            waiting => waiting,
-        };
-        if let Some(until) = until {
-            return Ok(Verdict::Wait { seconds: whole_seconds(until.since(now)) });
+        let wait = |until: UnixTime| Verdict::Wait { seconds: whole_seconds(until.since(now)) };
+        if let Some(until) = attempts::waiting(db, &lanes, &event(Outcome::Throttled), now).await? {
+            return Ok(wait(until));
         }
+        let counted = match attempts::count(db, lanes, now).await? {
+            Counted::Allowed(counted) => counted,
+            Counted::Wait(until) => return Ok(wait(until)),
+        };
         let right = match self.passwords.verify(tried.hash.clone(), tried.password.clone()).await {
             Ok(right) => right,
             Err(GateError::Busy) => {
-                attempts::take_back(db, lanes, now).await?;
+                attempts::take_back(db, counted, now).await?;
                 return Ok(Verdict::Busy);
             }
             Err(fault) => return Err(fault.into()),
         };
         if right && tried.usable {
-            attempts::succeed(db, lanes, now).await?;
+            attempts::succeed(db, counted, now).await?;
             return Ok(Verdict::Right);
         }
         let why = match (&tried.account, right) {
@@ -113,8 +111,7 @@ impl App {
             (Account::Known(_), false) => "wrong password",
             (Account::Known(_), true) => "disabled",
         };
-        // Counted above: nothing but the audit trail is written here.
-        attempts::fail(db, vec![], Some(event(Outcome::Refused).saying(why)), now).await?;
+        attempts::fail_counted(db, counted, event(Outcome::Refused).saying(why), now).await?;
         Ok(Verdict::Wrong)
     }
 

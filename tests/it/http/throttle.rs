@@ -171,6 +171,20 @@ on_both_engines! {
         assert_eq!(count(&world, "attempts WHERE failures = 7").await, 1, "a success takes its own count back");
     }
 
+    async fn right_password_costs_nobody_else_behind_that_address_a_wait(world) {
+        let world = Arc::new(World::with(engine(&world), |config| config.throttle.address_free = 3).await);
+        world.user(ADA.0, ADA.1).await;
+        world.user(GRACE.0, GRACE.1).await;
+        let here = SocketAddr::from(([192, 0, 2, 1], 1));
+        for number in 0..3 {
+            assert_eq!(sign_in_from(&world, here, &format!("name{number}"), WRONG).await.status, StatusCode::UNPROCESSABLE_ENTITY);
+        }
+        world.advance(SECOND);
+        for (name, password) in [ADA, GRACE, ADA] {
+            assert_eq!(sign_in_from(&world, here, name, password).await.location(), "/");
+        }
+    }
+
     async fn client_that_fails_is_slowed_down_at_that_address_alone(world) {
         let world = Arc::new(World::with(engine(&world), |config| config.throttle.address_free = 3).await);
         let client = world.client("shop-web", |_| {}).await;
