@@ -140,9 +140,11 @@ impl App {
         vec![self.shared(&[b"client", client.as_bytes(), prefix.as_bytes()])]
     }
 
-    /// The lanes of a link with a secret in it.
+    /// The lane of links with a secret in them. It is another than that of passwords: a page of somebody else's can open links in a
+    /// visitor's browser, which must keep nobody behind the visitor's address from signing in.
     pub fn link_lanes(&self, address: Option<&str>) -> Vec<Lane> {
-        self.address_lane(address).into_iter().collect()
+        let prefix = address.and_then(address_prefix);
+        prefix.into_iter().map(|prefix| self.shared(&[b"link", prefix.as_bytes()])).collect()
     }
 
     fn shared(&self, parts: &[&[u8]]) -> Lane {

@@ -216,6 +216,30 @@ on_both_engines! {
         assert_page(&answer, 429);
         assert_eq!(answer.header("retry-after"), Some("1"));
     }
+
+    async fn dead_set_up_links_keep_nobody_from_signing_in(world) {
+        let world = Arc::new(World::with(engine(&world), |config| config.throttle.address_free = 3).await);
+        world.user(ADA.0, ADA.1).await;
+        let here = SocketAddr::from(([192, 0, 2, 1], 1));
+        let dead = "/set-up?token=psu_guess";
+        for _ in 0..4 {
+            let answer = world.agent().coming_from("192.0.2.1").send(Method::HEAD, dead, &[], String::new().into()).await;
+            assert_eq!(answer.status, StatusCode::GONE);
+        }
+        assert_eq!(count(&world, "attempts").await, 0, "HEAD is not counted");
+        for _ in 0..3 {
+            assert_page(&get_from(&world, here, dead).await, 410);
+        }
+        assert_page(&get_from(&world, here, dead).await, 429);
+        assert_eq!(sign_in_from(&world, here, ADA.0, ADA.1).await.location(), "/", "links have a lane of their own");
+
+        assert_eq!(execute(&world, "UPDATE users SET administrator = true").await, 1);
+        let written = (count(&world, "attempts").await, count(&world, "audit").await);
+        for _ in 0..5 {
+            assert_page(&get_from(&world, here, dead).await, 410);
+        }
+        assert_eq!((count(&world, "attempts").await, count(&world, "audit").await), written, "there is nothing to find any more");
+    }
 }
 
 async fn get_from(world: &Arc<World>, peer: SocketAddr, path: &str) -> Answer {
