@@ -194,16 +194,31 @@ on_both_engines! {
             for _ in 0..3 {
                 assert_error(&token_from(&world, here, id, "wrong").await, 401, "invalid_client");
             }
-            let answer = token_from(&world, here, id, &secret).await;
+            let answer = token_from(&world, here, id, "wrong").await;
             assert_error(&answer, 429, "temporarily_unavailable");
             assert_eq!(answer.header("retry-after"), Some("1"));
         }
         let written = count(&world, "attempts").await;
-        assert_eq!(token_from(&world, elsewhere, "shop-web", &secret).await.status, StatusCode::OK);
+        for peer in [here, elsewhere] {
+            assert_eq!(token_from(&world, peer, "shop-web", &secret).await.status, StatusCode::OK, "a right secret never waits");
+        }
         assert_eq!(count(&world, "attempts").await, written, "a right secret costs no write");
+        assert_error(&token_from(&world, elsewhere, "shop-web", "wrong").await, 401, "invalid_client");
         world.advance(SECOND);
-        assert_eq!(token_from(&world, here, "shop-web", &secret).await.status, StatusCode::OK);
-        assert_eq!(count(&world, "audit WHERE action = 'client_authentication' AND outcome = 'refused' AND client_id = 'shop-web'").await, 3);
+        assert_error(&token_from(&world, here, "nobody", "wrong").await, 401, "invalid_client");
+        assert_eq!(count(&world, "audit WHERE action = 'client_authentication' AND outcome = 'refused' AND client_id = 'shop-web'").await, 4);
+    }
+
+    async fn public_client_has_no_secret_to_guess_and_never_waits(world) {
+        let world = Arc::new(World::with(engine(&world), |config| config.throttle.address_free = 3).await);
+        let public = world.public_client("demo").await;
+        let before = (count(&world, "attempts").await, count(&world, "audit").await);
+        let posted = encoded(&[("grant_type", "authorization_code"), ("client_id", "demo"), ("client_secret", "x")]);
+        for _ in 0..5 {
+            assert_error(&token_request(&world, &[], &posted).await, 401, "invalid_client");
+        }
+        assert_error(&public.token(&world, &[("grant_type", "client_credentials")]).await, 400, "unauthorized_client");
+        assert_eq!((count(&world, "attempts").await, count(&world, "audit").await), before);
     }
 
     async fn set_up_links_are_guessed_no_faster(world) {
