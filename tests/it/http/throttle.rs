@@ -116,6 +116,35 @@ on_both_engines! {
         assert_eq!(world.agent().with_cookies(&forged).sign_in(ADA.0, ADA.1).await.status, StatusCode::TOO_MANY_REQUESTS);
     }
 
+    async fn device_is_known_until_the_users_cut_off_and_the_browser_that_changed_the_password_anew(world) {
+        world.user(ADA.0, ADA.1).await;
+        let (new, mut owner, mut thief) = ("a loom that weaves flowers", world.agent(), world.agent());
+        for agent in [&mut thief, &mut owner] {
+            assert_eq!(agent.sign_in(ADA.0, ADA.1).await.location(), "/");
+        }
+        let only_device = |agent: &Agent| {
+            let device = agent.cookies().iter().filter(|(name, _)| name.contains("device"));
+            let device = device.map(|(name, value)| (name.clone(), value.clone())).collect();
+            world.agent().with_cookies(&device)
+        };
+        let before = only_device(&owner);
+        fail(&world, ADA.0, 5).await;
+        assert_eq!(only_device(&thief).sign_in(ADA.0, ADA.1).await.location(), "/");
+
+        let csrf = owner.get("/").await.field("csrf").unwrap();
+        let answer = owner.post("/account/password", &[("csrf", &csrf), ("current", ADA.1), ("new", new)]).await;
+        assert!(set_cookie(&answer, "__Host-passant-device").is_some());
+        for mut dead in [only_device(&thief), before] {
+            assert_eq!(dead.sign_in(ADA.0, WRONG).await.status, StatusCode::TOO_MANY_REQUESTS, "the account's lane waits");
+        }
+        assert_eq!(only_device(&owner).sign_in(ADA.0, new).await.location(), "/");
+
+        let csrf = owner.get("/").await.field("csrf").unwrap();
+        let answer = owner.post("/account/sessions/end-others", &[("csrf", &csrf)]).await;
+        assert!(set_cookie(&answer, "__Host-passant-device").is_some());
+        assert_eq!(only_device(&owner).sign_in(ADA.0, new).await.location(), "/");
+    }
+
     async fn known_device_is_slowed_down_in_its_own_lane(world) {
         world.user(ADA.0, ADA.1).await;
         let mut thief = world.agent();
