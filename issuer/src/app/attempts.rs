@@ -9,7 +9,8 @@ use super::App;
 use super::password_gate::GateError;
 use crate::clock::UnixTime;
 use crate::domain::audit::{Action, Event, Outcome};
-use crate::domain::ids::{ClientId, UserId};
+use crate::domain::cutoff::{Evidence, revoked};
+use crate::domain::ids::{ClientId, Tick, UserId};
 use crate::domain::password::{Password, PasswordHash};
 use crate::domain::throttle::address_prefix;
 use crate::secret::{OpaqueToken, TokenHash, constant_time_eq, random_bytes};
@@ -19,8 +20,11 @@ use crate::store::{Db, StoreError};
 /// The prefix of a device cookie's value.
 pub const DEVICE_PREFIX: &str = "psd_";
 
-/// The length in text of each half of a device cookie: 128 random bits, and 128 bits of the MAC over them.
+/// The length in text of 128 bits: those that are random in a device cookie, and those of its MAC.
 const HALF: usize = 22;
+
+/// The length of the tick between the two, in hexadecimal digits.
+const TICK: usize = 16;
 
 /// Whose password is tried.
 #[derive(Debug, Clone)]
@@ -47,8 +51,9 @@ pub struct Tried<'a> {
     pub account: Account<'a>,
     /// The hash to compare with; none where there is no such user or password, which costs the same.
     pub hash: Option<PasswordHash>,
-    /// Whether the account may be used at all: a right password of one that is disabled is as good as a wrong one.
-    pub usable: bool,
+    /// How the user stands; none where there is no such user. A right password of one who is disabled is as good as a wrong one,
+    /// and a device that was known before the user's cut-off is known no more.
+    pub evidence: Option<&'a Evidence>,
     /// What was typed.
     pub password: Password,
     /// The device cookie that came along.
@@ -86,26 +91,25 @@ impl App {
                 Account::Unknown(_) => event,
             }
         };
-        let until = match attempts::waiting(db, &lanes, &event(Outcome::Throttled), now).await? {
-            None => match attempts::count(db, lanes.clone(), now).await? {
-                Counted::Allowed => None,
-                Counted::Wait(until) => Some(until),
-            },
-            waiting => waiting,
-        };
-        if let Some(until) = until {
-            return Ok(Verdict::Wait { seconds: whole_seconds(until.since(now)) });
+        let wait = |until: UnixTime| Verdict::Wait { seconds: whole_seconds(until.since(now)) };
+        if let Some(until) = attempts::waiting(db, &lanes, &event(Outcome::Throttled), now).await? {
+            return Ok(wait(until));
         }
+        let counted = match attempts::count(db, lanes, now).await? {
+            Counted::Allowed(counted) => counted,
+            Counted::Wait(until) => return Ok(wait(until)),
+        };
         let right = match self.passwords.verify(tried.hash.clone(), tried.password.clone()).await {
             Ok(right) => right,
             Err(GateError::Busy) => {
-                attempts::take_back(db, lanes, now).await?;
+                attempts::take_back(db, counted, now).await?;
                 return Ok(Verdict::Busy);
             }
             Err(fault) => return Err(fault.into()),
         };
-        if right && tried.usable {
-            attempts::succeed(db, lanes, now).await?;
+        let usable = tried.evidence.is_some_and(|evidence| revoked(evidence.tick, evidence).is_none());
+        if right && usable {
+            attempts::succeed(db, counted, now).await?;
             return Ok(Verdict::Right);
         }
         let why = match (&tried.account, right) {
@@ -113,16 +117,19 @@ impl App {
             (Account::Known(_), false) => "wrong password",
             (Account::Known(_), true) => "disabled",
         };
-        // Counted above: nothing but the audit trail is written here.
-        attempts::fail(db, vec![], Some(event(Outcome::Refused).saying(why)), now).await?;
+        attempts::fail_counted(db, counted, event(Outcome::Refused).saying(why), now).await?;
         Ok(Verdict::Wrong)
     }
 
     /// The lanes of a password: the device's where it is known, and otherwise the account's and the address's. A known device does
-    /// not wait for its address, which may be shared with the attacker.
+    /// not wait for its address: an attacker behind the same one could keep the owner out of the account otherwise. It costs little:
+    /// a device is known for one account, in a lane of its own, and by a right password that no cut-off followed.
     fn lanes(&self, tried: &Tried<'_>) -> Vec<Lane> {
         let [kind, id] = tried.account.parts();
-        let known = tried.device.as_ref().filter(|device| self.device_is_known(device, &tried.account));
+        let known = tried.device.as_ref().filter(|device| match (&tried.account, tried.evidence) {
+            (Account::Known(user), Some(evidence)) => self.device_is_known(device, user, evidence),
+            (Account::Known(_), None) | (Account::Unknown(_), _) => false,
+        });
         let own = |name| Lane { name, policy: self.config.throttle.of_account(), own: true };
         match known {
             Some(device) => vec![own(self.lane(&[b"device", kind, id, device.expose().as_bytes()]))],
@@ -143,9 +150,11 @@ impl App {
         vec![self.shared(&[b"client", client.as_bytes(), prefix.as_bytes()])]
     }
 
-    /// The lanes of a link with a secret in it.
+    /// The lane of links with a secret in them. It is another than that of passwords: a page of somebody else's can open links in a
+    /// visitor's browser, which must keep nobody behind the visitor's address from signing in.
     pub fn link_lanes(&self, address: Option<&str>) -> Vec<Lane> {
-        self.address_lane(address).into_iter().collect()
+        let prefix = address.and_then(address_prefix);
+        prefix.into_iter().map(|prefix| self.shared(&[b"link", prefix.as_bytes()])).collect()
     }
 
     fn shared(&self, parts: &[&[u8]]) -> Lane {
@@ -156,29 +165,30 @@ impl App {
         TokenHash::from_stored(Base64UrlUnpadded::encode_string(&self.lane_key.mac(parts)))
     }
 
-    /// The device cookie of a user who has signed in: the one that came along if it is theirs, or a new one. Nothing is kept of it.
-    pub fn device_cookie(&self, presented: Option<OpaqueToken>, user: &UserId) -> OpaqueToken {
-        match presented.filter(|device| self.device_is_known(device, &Account::Known(user))) {
-            Some(device) => device,
-            None => {
-                let random = Base64UrlUnpadded::encode_string(&random_bytes::<16>());
-                let mac = self.device_mac(&Account::Known(user), &random);
-                OpaqueToken::presented(&format!("{DEVICE_PREFIX}{random}{mac}"))
-            }
-        }
+    /// A device cookie for a user who proved the password at this tick. Nothing is kept of it; it dies with the user's next cut-off,
+    /// so that whoever knew the old password keeps nothing to guess the new one with.
+    pub fn device_cookie(&self, user: &UserId, born: Tick) -> OpaqueToken {
+        let random = Base64UrlUnpadded::encode_string(&random_bytes::<16>());
+        let born = format!("{:0TICK$x}", born.get());
+        let mac = self.device_mac(user, &random, &born);
+        OpaqueToken::presented(&format!("{DEVICE_PREFIX}{random}{born}{mac}"))
     }
 
-    /// Whether a device cookie was given to a browser in which this very user signed in.
-    fn device_is_known(&self, device: &OpaqueToken, account: &Account<'_>) -> bool {
-        let halves = device.expose().strip_prefix(DEVICE_PREFIX).and_then(|halves| halves.split_at_checked(HALF));
-        halves.is_some_and(|(random, mac)| {
-            constant_time_eq(self.device_mac(account, random).as_bytes(), mac.as_bytes()) && matches!(account, Account::Known(_))
+    /// Whether a device cookie was given to a browser in which this very user signed in, and since the user's last cut-off.
+    fn device_is_known(&self, device: &OpaqueToken, user: &UserId, evidence: &Evidence) -> bool {
+        let parts = device.expose().strip_prefix(DEVICE_PREFIX).and_then(|text| {
+            let (random, rest) = text.split_at_checked(HALF)?;
+            let (born, mac) = rest.split_at_checked(TICK)?;
+            Some((random, born, mac))
+        });
+        parts.is_some_and(|(random, born, mac)| {
+            constant_time_eq(self.device_mac(user, random, born).as_bytes(), mac.as_bytes())
+                && i64::from_str_radix(born, 16).is_ok_and(|born| revoked(Tick::new(born), evidence).is_none())
         })
     }
 
-    fn device_mac(&self, account: &Account<'_>, random: &str) -> String {
-        let [kind, id] = account.parts();
-        let mac = self.device_key.mac(&[kind, id, random.as_bytes()]);
+    fn device_mac(&self, user: &UserId, random: &str, born: &str) -> String {
+        let mac = self.device_key.mac(&[b"user", user.as_str().as_bytes(), random.as_bytes(), born.as_bytes()]);
         let (half, _) = mac.split_at(16);
         Base64UrlUnpadded::encode_string(half)
     }

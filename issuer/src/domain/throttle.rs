@@ -24,7 +24,7 @@ pub struct ThrottlePolicy {
 pub struct LaneState {
     /// Attempts that have not succeeded, or not yet.
     pub failures: u32,
-    /// When the last of them was counted.
+    /// When the last of them failed. A new lane's is when it began.
     pub last_at: UnixTime,
     /// Before then no attempt is looked at.
     pub next_at: UnixTime,
@@ -50,14 +50,20 @@ pub fn judge(lane: Option<LaneState>, now: UnixTime, policy: ThrottlePolicy) -> 
         return Judgement::Wait(until);
     }
     let failures = lane.map_or(0, |lane| lane.failures).saturating_add(1);
-    Judgement::Allowed(LaneState { failures, last_at: now, next_at: now + delay(failures, policy) })
+    // The last failure stays when it was: a shared lane in which people succeed all day would never be forgotten otherwise.
+    let last_at = lane.map_or(now, |lane| lane.last_at);
+    Judgement::Allowed(LaneState { failures, last_at, next_at: now + delay(failures, policy) })
 }
 
-/// The lane without one of its failures: an attempt that succeeded, or was not looked at after all. What others must wait for stays.
-pub fn taken_back(lane: LaneState, policy: ThrottlePolicy) -> LaneState {
-    let failures = lane.failures.saturating_sub(1);
-    let next_at = if failures < policy.free { lane.last_at } else { lane.next_at };
-    LaneState { failures, next_at, ..lane }
+/// The lane without an attempt that succeeded, or was not looked at after all: what it was before, or nothing. Where others came
+/// since it was counted, the lane keeps them and the delay that is theirs.
+pub fn taken_back(lane: LaneState, before: Option<LaneState>, counted: LaneState, policy: ThrottlePolicy) -> Option<LaneState> {
+    if lane == counted {
+        return before;
+    }
+    let failures = lane.failures.checked_sub(1).filter(|failures| *failures > 0)?;
+    let shorter = delay(lane.failures, policy).saturating_sub(delay(failures, policy));
+    Some(LaneState { failures, next_at: lane.next_at - shorter, ..lane })
 }
 
 /// The delay after so many failures.
@@ -145,12 +151,49 @@ mod tests {
         assert!(matches!(judge(Some(lane), at(10), POLICY), Judgement::Allowed(_)));
     }
 
+    fn counted(lane: Option<LaneState>, now: UnixTime) -> LaneState {
+        match judge(lane, now, POLICY) {
+            Judgement::Allowed(counted) => counted,
+            Judgement::Wait(until) => panic!("must wait until {until}"),
+        }
+    }
+
     #[test]
     fn a_count_is_taken_back_with_the_delay_that_it_brought_and_no_other() {
-        let lane = |failures| LaneState { failures, last_at: at(100), next_at: at(101) };
-        assert_eq!(taken_back(lane(5), POLICY), LaneState { failures: 4, last_at: at(100), next_at: at(100) });
-        assert_eq!(taken_back(lane(9), POLICY), LaneState { failures: 8, last_at: at(100), next_at: at(101) });
-        assert_eq!(taken_back(lane(0), POLICY).failures, 0);
+        for failures in [1, 4, 5, 9] {
+            let before = Some(LaneState { failures, last_at: at(100), next_at: at(101) });
+            let counted = counted(before, at(200));
+            assert!(counted.failures == failures + 1 && counted.last_at == at(100));
+            assert_eq!(taken_back(counted, before, counted, POLICY), before);
+        }
+        let first = counted(None, at(200));
+        assert_eq!(taken_back(first, None, first, POLICY), None);
+    }
+
+    #[test]
+    fn a_count_that_others_followed_is_taken_back_without_theirs() {
+        let before = Some(LaneState { failures: 5, last_at: at(100), next_at: at(101) });
+        let one = counted(before, at(200));
+        let other = counted(Some(one), at(202));
+        assert_eq!((other.failures, other.next_at), (7, at(206)));
+        let left = taken_back(other, before, one, POLICY);
+        assert_eq!(left, Some(LaneState { failures: 6, last_at: at(100), next_at: at(204) }));
+        let failed = LaneState { last_at: at(202), ..other };
+        let left = taken_back(failed, Some(one), other, POLICY);
+        assert_eq!(left, Some(LaneState { failures: 6, last_at: at(202), next_at: at(204) }));
+        let alone = LaneState { failures: 1, last_at: at(1), next_at: at(1) };
+        assert_eq!(taken_back(alone, before, one, POLICY), None);
+    }
+
+    #[test]
+    fn successes_do_not_keep_a_lane_from_being_forgotten() {
+        let mut lane = Some(LaneState { failures: 40, last_at: at(100), next_at: at(1_000) });
+        for now in (1_000..86_500).step_by(1_000) {
+            let counted = counted(lane, at(now));
+            assert_eq!(counted.failures, 41);
+            lane = taken_back(counted, lane, counted, POLICY);
+        }
+        assert_eq!(counted(lane, at(86_500)).failures, 1);
     }
 
     #[test]

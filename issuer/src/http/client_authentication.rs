@@ -41,8 +41,8 @@ struct Presented {
 }
 
 /// Authenticates the client of a request. A client that is unknown, disabled, or presents another method or secret than the
-/// registered one gets one and the same answer. Failures are counted for each client and address, after the comparison: the secrets
-/// are too long to be guessed, and a right one costs no write.
+/// registered one gets one and the same answer. The secrets are too long to be guessed, so they are compared first: a right one
+/// always passes and costs no write. A wrong one is counted for its client and address, and waits after too many.
 pub(crate) async fn authenticate(
     app: &App,
     headers: &HeaderMap,
@@ -53,7 +53,17 @@ pub(crate) async fn authenticate(
     let presented = presented(headers, params)?;
     let Ok(id) = presented.id.parse::<ClientId>() else { return Err(OAuthError::invalid_client()) };
     let found = clients::find(&mut app.db.reader().await?.conn(), &id, now).await?;
-    let known = found.is_some().then_some(&id);
+    let why = match found.map(|record| (record.client.authentication, judge(record, &presented))) {
+        Some((_, Ok(client))) => return Ok(client),
+        // A public client has no secret to guess: were this counted, any page could stop it for all behind a visitor's address.
+        Some((ClientAuthentication::None, Err(why))) => {
+            tracing::info!(client_id = %id, why, "refused a public client");
+            return Err(OAuthError::invalid_client());
+        }
+        Some((ClientAuthentication::SecretBasic | ClientAuthentication::SecretPost, Err(why))) => Some(why),
+        None => None,
+    };
+    let known = why.map(|_| &id);
     let (db, lanes) = (app.db.by(source.clone()), app.client_lane(known, source.address.as_deref()));
     let told = |outcome| {
         let event = Event::new(Action::ClientAuthentication, outcome);
@@ -62,20 +72,13 @@ pub(crate) async fn authenticate(
     if let Some(until) = attempts::waiting(&db, &lanes, &told(Outcome::Throttled), now).await? {
         return Err(OAuthError::too_many(whole_seconds(until.since(now))));
     }
-    match found.map(|record| judge(record, &presented)) {
-        Some(Ok(client)) => Ok(client),
-        Some(Err(why)) => {
-            tracing::info!(client_id = %id, why, "refused a client");
-            attempts::fail(&db, lanes, Some(told(Outcome::Refused).saying(why)), now).await?;
-            Err(OAuthError::invalid_client())
-        }
-        // Told to nobody but the log: anybody can make those up.
-        None => {
-            tracing::info!("refused an unknown client");
-            attempts::fail(&db, lanes, None, now).await?;
-            Err(OAuthError::invalid_client())
-        }
+    match why {
+        Some(why) => tracing::info!(client_id = %id, why, "refused a client"),
+        None => tracing::info!("refused an unknown client"),
     }
+    // Of one that nobody registered, only the log is told: anybody can make those up.
+    attempts::fail(&db, lanes, why.map(|why| told(Outcome::Refused).saying(why)), now).await?;
+    Err(OAuthError::invalid_client())
 }
 
 fn judge(record: ClientRecord, presented: &Presented) -> Result<AuthenticatedClient, &'static str> {

@@ -21,11 +21,19 @@ pub struct Lane {
     pub own: bool,
 }
 
+/// A lane in which an attempt was counted, as it was before and as it was left.
+#[derive(Debug, Clone)]
+pub struct CountedLane {
+    lane: Lane,
+    before: Option<LaneState>,
+    after: LaneState,
+}
+
 /// Whether an attempt may be looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Counted {
     /// Yes, and it is counted in every lane.
-    Allowed,
+    Allowed(Vec<CountedLane>),
     /// Not before this time: some lane waits, and nothing was counted.
     Wait(UnixTime),
 }
@@ -104,15 +112,16 @@ pub async fn count(db: &Db, lanes: Vec<Lane>, now: UnixTime) -> Result<Counted, 
         async move {
             let mut judged = Vec::new();
             for lane in lanes {
-                match judge(lock(tx, lane, *now).await?, *now, lane.policy) {
+                let before = lock(tx, lane, *now).await?;
+                match judge(before, *now, lane.policy) {
                     Judgement::Wait(until) => return Ok(Counted::Wait(until)),
-                    Judgement::Allowed(state) => judged.push((lane, state)),
+                    Judgement::Allowed(after) => judged.push(CountedLane { lane: lane.clone(), before, after }),
                 }
             }
-            for (lane, state) in judged {
-                set(tx, lane, state).await?;
+            for counted in &judged {
+                set(tx, &counted.lane, counted.after).await?;
             }
-            Ok(Counted::Allowed)
+            Ok(Counted::Allowed(judged))
         }
         .boxed()
     })
@@ -120,13 +129,13 @@ pub async fn count(db: &Db, lanes: Vec<Lane>, now: UnixTime) -> Result<Counted, 
 }
 
 /// An attempt was right: its own lane is cleared, and those it shares forget it.
-pub async fn succeed(db: &Db, lanes: Vec<Lane>, now: UnixTime) -> Result<(), StoreError> {
-    db.write((in_order(lanes), now), |tx, (lanes, now)| {
+pub async fn succeed(db: &Db, counted: Vec<CountedLane>, now: UnixTime) -> Result<(), StoreError> {
+    db.write((counted, now), |tx, (counted, now)| {
         async move {
-            for lane in lanes {
-                match lane.own {
-                    true => clear(tx, lane).await?,
-                    false => give_back(tx, lane, *now).await?,
+            for one in counted {
+                match one.lane.own {
+                    true => clear(tx, &one.lane).await?,
+                    false => give_back(tx, one, *now).await?,
                 }
             }
             Ok(())
@@ -137,13 +146,27 @@ pub async fn succeed(db: &Db, lanes: Vec<Lane>, now: UnixTime) -> Result<(), Sto
 }
 
 /// An attempt was not looked at after all, and is no failure.
-pub async fn take_back(db: &Db, lanes: Vec<Lane>, now: UnixTime) -> Result<(), StoreError> {
-    db.write((in_order(lanes), now), |tx, (lanes, now)| {
+pub async fn take_back(db: &Db, counted: Vec<CountedLane>, now: UnixTime) -> Result<(), StoreError> {
+    db.write((counted, now), |tx, (counted, now)| {
         async move {
-            for lane in lanes {
-                give_back(tx, lane, *now).await?;
+            for one in counted {
+                give_back(tx, one, *now).await?;
             }
             Ok(())
+        }
+        .boxed()
+    })
+    .await
+}
+
+/// An attempt was wrong: its count stays, and from now on its lanes take their time to forget. The audit trail is told.
+pub async fn fail_counted(db: &Db, counted: Vec<CountedLane>, told: Event, now: UnixTime) -> Result<(), StoreError> {
+    db.write((counted, told, now), |tx, (counted, told, now)| {
+        async move {
+            for one in counted {
+                failed_at(tx, &one.lane, *now).await?;
+            }
+            audit::append(tx, told, *now).await
         }
         .boxed()
     })
@@ -157,7 +180,7 @@ pub async fn fail(db: &Db, lanes: Vec<Lane>, told: Option<Event>, now: UnixTime)
         async move {
             for lane in lanes {
                 if let Judgement::Allowed(state) = judge(lock(tx, lane, *now).await?, *now, lane.policy) {
-                    set(tx, lane, state).await?;
+                    set(tx, lane, LaneState { last_at: *now, ..state }).await?;
                 }
             }
             match told {
@@ -180,11 +203,17 @@ async fn clear(tx: &mut Tx<'_>, lane: &Lane) -> Result<(), StoreError> {
     sql!(tx, execute, "DELETE FROM attempts WHERE lane = $1", lane.name.as_str()).map(drop)
 }
 
-async fn give_back(tx: &mut Tx<'_>, lane: &Lane, now: UnixTime) -> Result<(), StoreError> {
-    match lock(tx, lane, now).await? {
-        Some(state) => set(tx, lane, taken_back(state, lane.policy)).await,
-        None => Ok(()),
+async fn give_back(tx: &mut Tx<'_>, counted: &CountedLane, now: UnixTime) -> Result<(), StoreError> {
+    let CountedLane { lane, before, after } = counted;
+    let Some(state) = lock(tx, lane, now).await? else { return Ok(()) };
+    match taken_back(state, *before, *after, lane.policy) {
+        Some(state) => set(tx, lane, state).await,
+        None => clear(tx, lane).await,
     }
+}
+
+async fn failed_at(tx: &mut Tx<'_>, lane: &Lane, now: UnixTime) -> Result<(), StoreError> {
+    sql!(tx, execute, "UPDATE attempts SET last_at = $2 WHERE lane = $1", lane.name.as_str(), now.millis()).map(drop)
 }
 
 /// Locks a lane's row, made where there is none, and reads it. None for one that counts nothing yet.

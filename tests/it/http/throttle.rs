@@ -116,6 +116,35 @@ on_both_engines! {
         assert_eq!(world.agent().with_cookies(&forged).sign_in(ADA.0, ADA.1).await.status, StatusCode::TOO_MANY_REQUESTS);
     }
 
+    async fn device_is_known_until_the_users_cut_off_and_the_browser_that_changed_the_password_anew(world) {
+        world.user(ADA.0, ADA.1).await;
+        let (new, mut owner, mut thief) = ("a loom that weaves flowers", world.agent(), world.agent());
+        for agent in [&mut thief, &mut owner] {
+            assert_eq!(agent.sign_in(ADA.0, ADA.1).await.location(), "/");
+        }
+        let only_device = |agent: &Agent| {
+            let device = agent.cookies().iter().filter(|(name, _)| name.contains("device"));
+            let device = device.map(|(name, value)| (name.clone(), value.clone())).collect();
+            world.agent().with_cookies(&device)
+        };
+        let before = only_device(&owner);
+        fail(&world, ADA.0, 5).await;
+        assert_eq!(only_device(&thief).sign_in(ADA.0, ADA.1).await.location(), "/");
+
+        let csrf = owner.get("/").await.field("csrf").unwrap();
+        let answer = owner.post("/account/password", &[("csrf", &csrf), ("current", ADA.1), ("new", new)]).await;
+        assert!(set_cookie(&answer, "__Host-passant-device").is_some());
+        for mut dead in [only_device(&thief), before] {
+            assert_eq!(dead.sign_in(ADA.0, WRONG).await.status, StatusCode::TOO_MANY_REQUESTS, "the account's lane waits");
+        }
+        assert_eq!(only_device(&owner).sign_in(ADA.0, new).await.location(), "/");
+
+        let csrf = owner.get("/").await.field("csrf").unwrap();
+        let answer = owner.post("/account/sessions/end-others", &[("csrf", &csrf)]).await;
+        assert!(set_cookie(&answer, "__Host-passant-device").is_some());
+        assert_eq!(only_device(&owner).sign_in(ADA.0, new).await.location(), "/");
+    }
+
     async fn known_device_is_slowed_down_in_its_own_lane(world) {
         world.user(ADA.0, ADA.1).await;
         let mut thief = world.agent();
@@ -171,6 +200,20 @@ on_both_engines! {
         assert_eq!(count(&world, "attempts WHERE failures = 7").await, 1, "a success takes its own count back");
     }
 
+    async fn right_password_costs_nobody_else_behind_that_address_a_wait(world) {
+        let world = Arc::new(World::with(engine(&world), |config| config.throttle.address_free = 3).await);
+        world.user(ADA.0, ADA.1).await;
+        world.user(GRACE.0, GRACE.1).await;
+        let here = SocketAddr::from(([192, 0, 2, 1], 1));
+        for number in 0..3 {
+            assert_eq!(sign_in_from(&world, here, &format!("name{number}"), WRONG).await.status, StatusCode::UNPROCESSABLE_ENTITY);
+        }
+        world.advance(SECOND);
+        for (name, password) in [ADA, GRACE, ADA] {
+            assert_eq!(sign_in_from(&world, here, name, password).await.location(), "/");
+        }
+    }
+
     async fn client_that_fails_is_slowed_down_at_that_address_alone(world) {
         let world = Arc::new(World::with(engine(&world), |config| config.throttle.address_free = 3).await);
         let client = world.client("shop-web", |_| {}).await;
@@ -180,16 +223,31 @@ on_both_engines! {
             for _ in 0..3 {
                 assert_error(&token_from(&world, here, id, "wrong").await, 401, "invalid_client");
             }
-            let answer = token_from(&world, here, id, &secret).await;
+            let answer = token_from(&world, here, id, "wrong").await;
             assert_error(&answer, 429, "temporarily_unavailable");
             assert_eq!(answer.header("retry-after"), Some("1"));
         }
         let written = count(&world, "attempts").await;
-        assert_eq!(token_from(&world, elsewhere, "shop-web", &secret).await.status, StatusCode::OK);
+        for peer in [here, elsewhere] {
+            assert_eq!(token_from(&world, peer, "shop-web", &secret).await.status, StatusCode::OK, "a right secret never waits");
+        }
         assert_eq!(count(&world, "attempts").await, written, "a right secret costs no write");
+        assert_error(&token_from(&world, elsewhere, "shop-web", "wrong").await, 401, "invalid_client");
         world.advance(SECOND);
-        assert_eq!(token_from(&world, here, "shop-web", &secret).await.status, StatusCode::OK);
-        assert_eq!(count(&world, "audit WHERE action = 'client_authentication' AND outcome = 'refused' AND client_id = 'shop-web'").await, 3);
+        assert_error(&token_from(&world, here, "nobody", "wrong").await, 401, "invalid_client");
+        assert_eq!(count(&world, "audit WHERE action = 'client_authentication' AND outcome = 'refused' AND client_id = 'shop-web'").await, 4);
+    }
+
+    async fn public_client_has_no_secret_to_guess_and_never_waits(world) {
+        let world = Arc::new(World::with(engine(&world), |config| config.throttle.address_free = 3).await);
+        let public = world.public_client("demo").await;
+        let before = (count(&world, "attempts").await, count(&world, "audit").await);
+        let posted = encoded(&[("grant_type", "authorization_code"), ("client_id", "demo"), ("client_secret", "x")]);
+        for _ in 0..5 {
+            assert_error(&token_request(&world, &[], &posted).await, 401, "invalid_client");
+        }
+        assert_error(&public.token(&world, &[("grant_type", "client_credentials")]).await, 400, "unauthorized_client");
+        assert_eq!((count(&world, "attempts").await, count(&world, "audit").await), before);
     }
 
     async fn set_up_links_are_guessed_no_faster(world) {
@@ -201,6 +259,30 @@ on_both_engines! {
         let answer = get_from(&world, here, "/set-up?token=pst_guess").await;
         assert_page(&answer, 429);
         assert_eq!(answer.header("retry-after"), Some("1"));
+    }
+
+    async fn dead_set_up_links_keep_nobody_from_signing_in(world) {
+        let world = Arc::new(World::with(engine(&world), |config| config.throttle.address_free = 3).await);
+        world.user(ADA.0, ADA.1).await;
+        let here = SocketAddr::from(([192, 0, 2, 1], 1));
+        let dead = "/set-up?token=psu_guess";
+        for _ in 0..4 {
+            let answer = world.agent().coming_from("192.0.2.1").send(Method::HEAD, dead, &[], String::new().into()).await;
+            assert_eq!(answer.status, StatusCode::GONE);
+        }
+        assert_eq!(count(&world, "attempts").await, 0, "HEAD is not counted");
+        for _ in 0..3 {
+            assert_page(&get_from(&world, here, dead).await, 410);
+        }
+        assert_page(&get_from(&world, here, dead).await, 429);
+        assert_eq!(sign_in_from(&world, here, ADA.0, ADA.1).await.location(), "/", "links have a lane of their own");
+
+        assert_eq!(execute(&world, "UPDATE users SET administrator = true").await, 1);
+        let written = (count(&world, "attempts").await, count(&world, "audit").await);
+        for _ in 0..5 {
+            assert_page(&get_from(&world, here, dead).await, 410);
+        }
+        assert_eq!((count(&world, "attempts").await, count(&world, "audit").await), written, "there is nothing to find any more");
     }
 }
 

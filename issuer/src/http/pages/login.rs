@@ -15,7 +15,6 @@ use crate::app::checkpoint::Checkpoint;
 use crate::app::password_gate::GateError;
 use crate::clock::UnixTime;
 use crate::domain::audit::{Action, Actor};
-use crate::domain::cutoff::revoked;
 use crate::domain::ids::{SessionId, Tick, UserId};
 use crate::domain::params::Params;
 use crate::domain::password::{Password, PasswordHash};
@@ -149,7 +148,7 @@ async fn prove(app: &App, username: &str, password: &str, sender: &Sender) -> Re
             None => Account::Unknown(mapped.as_ref().map_or(username, Username::as_str)),
         },
         hash: hash.clone(),
-        usable: record.as_ref().is_some_and(|record| revoked(record.evidence.tick, &record.evidence).is_none()),
+        evidence: record.as_ref().map(|record| &record.evidence),
         password: password.clone(),
         device: Cookie::Device.read(app, &sender.headers),
         address: sender.source.address.as_deref(),
@@ -192,7 +191,7 @@ pub(crate) async fn begin_session(
     let (user, now) = (&proved.user.id, sender.now);
     let db = app.db.by(sender.source.with(Actor::User(user.clone())));
     let (new, cookie) = new_session(app, user, proved.born, &sender);
-    let device = app.device_cookie(Cookie::Device.read(app, &sender.headers), user);
+    let device = app.device_cookie(user, proved.born);
     let cookies = [Cookie::Session.set(app, &cookie), Cookie::Device.set(app, &device)];
     if let Some(before) = before {
         if before.user.id == *user {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 
 use super::error::PageError;
@@ -32,8 +32,8 @@ use crate::store::users::{self, NewUser};
 const RETRY_AFTER: u64 = 5;
 
 /// Shows the page of a living link.
-pub(crate) async fn get(State(app): State<Arc<App>>, visit: Visit) -> Result<Response, PageError> {
-    let token = living_link(&app, &visit.query, &visit.source, visit.now).await?;
+pub(crate) async fn get(State(app): State<Arc<App>>, method: Method, visit: Visit) -> Result<Response, PageError> {
+    let token = living_link(&app, &method, &visit.query, &visit.source, visit.now).await?;
     let answer = show(&app, &visit.browser, token, &Params::default(), &[], visit.now)?;
     Ok(visit.browser.remember(answer))
 }
@@ -41,7 +41,7 @@ pub(crate) async fn get(State(app): State<Arc<App>>, visit: Visit) -> Result<Res
 /// Creates the administrator and signs them in.
 pub(crate) async fn post(State(app): State<Arc<App>>, Submission { form, sender }: Submission) -> Result<Response, PageError> {
     let params = form.verify(&app, &sender.browser.token).map_err(|why| PageError::forged(&why))?;
-    let token = living_link(&app, &params, &sender.source, sender.now).await?;
+    let token = living_link(&app, &Method::POST, &params, &sender.source, sender.now).await?;
     let again = |problems: &[SetUpProblem]| show(&app, &sender.browser, token, &params, problems, sender.now);
     let chosen = match Chosen::parse(&params, app.least_password()) {
         Ok(chosen) => chosen,
@@ -80,10 +80,20 @@ pub(crate) async fn post(State(app): State<Arc<App>>, Submission { form, sender 
     Ok(with_cookies(redirect::to("/"), cookies))
 }
 
-/// The token of a link that still works. Whoever opens dead ones again and again waits between them.
-async fn living_link<'p>(app: &Arc<App>, params: &'p Params, source: &Source, now: UnixTime) -> Result<&'p str, PageError> {
+/// The token of a link that still works. Whoever opens dead ones again and again waits between them, as long as there is something
+/// to find: with an administrator every link is dead, and nothing is counted. Nor is a HEAD, which shows nothing.
+async fn living_link<'p>(
+    app: &Arc<App>,
+    method: &Method,
+    params: &'p Params,
+    source: &Source,
+    now: UnixTime,
+) -> Result<&'p str, PageError> {
     let dead = || PageError::set_up_link_dead();
     let token = params.get("token").filter(|token| token.len() <= 64).ok_or_else(dead)?;
+    if set_up_tokens::needed(&mut app.db.reader().await?.conn()).await?.is_none() {
+        return Err(dead());
+    }
     let (db, lanes) = (app.db.by(source.clone()), app.link_lanes(source.address.as_deref()));
     let throttled = Event::new(Action::SetUp, Outcome::Throttled);
     if let Some(until) = attempts::waiting(&db, &lanes, &throttled, now).await? {
@@ -92,7 +102,9 @@ async fn living_link<'p>(app: &Arc<App>, params: &'p Params, source: &Source, no
     if set_up_tokens::alive(&mut db.reader().await?.conn(), &TokenHash::of(token), now).await? {
         return Ok(token);
     }
-    attempts::fail(&db, lanes, Some(Event::refused(Action::SetUp, "the link does not work")), now).await?;
+    if method != Method::HEAD {
+        attempts::fail(&db, lanes, Some(Event::refused(Action::SetUp, "the link does not work")), now).await?;
+    }
     Err(dead())
 }
 

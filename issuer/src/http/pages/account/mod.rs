@@ -13,8 +13,10 @@ use axum::response::Response;
 
 use super::error::PageError;
 use crate::app::App;
+use crate::domain::ids::Tick;
 use crate::domain::params::Params;
 use crate::domain::said::Said;
+use crate::http::cookies::Cookie;
 use crate::http::signed_in::SignedIn;
 use crate::http::visit::{Sender, Submission};
 use crate::http::{redirect, said};
@@ -50,6 +52,14 @@ impl Checked {
     fn acting(&self) -> ActingSession {
         let SignedIn { session, cookie, .. } = &self.signed_in;
         ActingSession { id: session.id.clone(), user_id: session.user_id.clone(), cookie_hash: cookie.hash(), born: session.born }
+    }
+
+    /// Back to the page after a cut-off at this tick, which this browser outlives: its device is known anew.
+    fn back_known(&self, app: &App, said: Said, tick: Tick) -> Response {
+        let mut answer = self.back(app, said);
+        let device = app.device_cookie(&self.signed_in.user.id, tick);
+        answer.headers_mut().append(header::SET_COOKIE, Cookie::Device.set(app, &device));
+        answer
     }
 
     /// Back to the page, which says what was done.

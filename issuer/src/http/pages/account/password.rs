@@ -27,6 +27,7 @@ use crate::http::redirect;
 use crate::http::signed_in::SignedIn;
 use crate::http::visit::{Submission, Visit};
 use crate::store::anew::{self, Anew, PasswordChange};
+use crate::store::evidence::{self, Levels};
 use crate::store::users;
 
 /// Seconds that a person is asked to wait when the gate is full.
@@ -62,8 +63,8 @@ pub(crate) async fn post(State(app): State<Arc<App>>, submission: Submission) ->
     let (session, cookie) = new_session(&app, &checked.signed_in.user.id, checked.acting().born, &checked.sender);
     let change = PasswordChange { acting: checked.acting(), verified, new, session, now };
     match anew::change_password(&checked.db(&app), change).await? {
-        Anew::Done(_) => {
-            let mut answer = checked.back(&app, Said::PasswordChanged);
+        Anew::Done(tick) => {
+            let mut answer = checked.back_known(&app, Said::PasswordChanged, tick);
             answer.headers_mut().append(header::SET_COOKIE, Cookie::Session.set(&app, &cookie));
             Ok(answer)
         }
@@ -100,11 +101,13 @@ async fn prove(app: &App, checked: &Checked, current: Password) -> Result<Result
     let user = &checked.signed_in.user.id;
     let mut reader = app.db.reader().await?;
     let hash = users::password_hash(&mut reader.conn(), user).await?;
+    let levels = Levels { user: Some(user.clone()), ..Levels::default() };
+    let found = evidence::read(&mut reader.conn(), &levels, checked.sender.now).await?;
     drop(reader);
     let tried = Tried {
         account: Account::Known(user),
         hash: hash.clone(),
-        usable: true,
+        evidence: Some(&found.evidence),
         password: current,
         device: Cookie::Device.read(app, &checked.sender.headers),
         address: checked.sender.source.address.as_deref(),
