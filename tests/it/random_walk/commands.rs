@@ -62,8 +62,6 @@ impl Walk {
                 accounts::delete(&db, id, LastAdministrator::Spare, now).await.unwrap();
                 self.model.users[user].exists = false;
                 self.model.kill_user(user);
-                // Whoever has the name next is somebody else.
-                self.model.consents.retain(|(whose, _), _| *whose != user);
                 self.note("delete user", &user);
             }
             3 => {

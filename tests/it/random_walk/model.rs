@@ -209,8 +209,9 @@ impl Model {
         self.sessions[session].alive = false;
     }
 
-    /// Everything a user had.
+    /// Everything a user had, and allowed.
     pub(super) fn kill_user(&mut self, user: usize) {
+        self.consents.retain(|(whose, _), _| *whose != user);
         self.sessions.iter_mut().filter(|it| it.user == user).for_each(|it| it.alive = false);
         self.grants.iter_mut().filter(|it| it.user == user).for_each(|it| it.alive = false);
     }
@@ -218,6 +219,7 @@ impl Model {
     /// Everything but one session and what hangs on it; tokens that were handed out die all the same.
     pub(super) fn kill_others(&mut self, kept: usize) {
         let user = self.sessions[kept].user;
+        self.consents.retain(|(whose, _), _| *whose != user);
         for (index, session) in self.sessions.iter_mut().enumerate() {
             session.alive &= session.user != user || index == kept;
         }
