@@ -82,3 +82,5 @@ const parameters = new URLSearchParams(location.search);
 if (location.pathname === '/bye') await step('signed-out', signedOut);
 else if (parameters.has('error')) await step('not-signed-in', notSignedIn);
 else if (parameters.has('code')) await step('signed-in', signedIn);
+// Nobody presses a button that nothing listens to yet.
+for (const button of document.querySelectorAll('button')) button.disabled = false;

@@ -39,14 +39,17 @@ on_both_engines! {
 
         let page = Browser::shared().await.page().await;
         page.goto(&origin).await;
+        page.wait_for("#sign-in:enabled").await;
         page.click_and_wait("#sign-in").await;
         page.fill("[name=username]", &shop.user.name).await;
         page.fill("[name=password]", &shop.user.password).await;
         page.click_and_wait("main button").await;
         page.click_and_wait("button[value=allow]").await;
         until(&page, "signed-in").await;
+        page.wait_for("#sign-out:enabled").await;
         page.click_and_wait("#sign-out").await;
         until(&page, "signed-out").await;
+        page.wait_for("#sign-in-silently:enabled").await;
         page.click_and_wait("#sign-in-silently").await;
         let said = until(&page, "not-signed-in").await;
         let report = serde_json::from_str(&said).unwrap_or_else(|why| panic!("{why} in {said}"));
