@@ -48,11 +48,15 @@ pub(super) async fn run(settings: &Settings, command: &Command) -> Result<Option
 }
 
 async fn list(app: &App, user: Option<&Username>) -> Result<Answer, Failure> {
-    let user = match user {
-        Some(user) => Some(by_name(app, user).await?.id),
-        None => None,
+    let now = app.now();
+    let mut found = match user {
+        Some(user) => {
+            let id = by_name(app, user).await?.id;
+            session_list::of_user(&mut app.db.reader().await?.conn(), &id, now).await?
+        }
+        None => session_list::of_everybody(&mut app.db.reader().await?.conn(), now).await?,
     };
-    let found = session_list::live(&mut app.db.reader().await?.conn(), user.as_ref(), app.now()).await?;
+    found.sort_by(|one, other| (other.last_seen_at, &one.id).cmp(&(one.last_seen_at, &other.id)));
     let line = |it: &ListedSession| {
         let [created, seen, idle] = [it.created_at, it.last_seen_at, it.idle_until.min(it.expires_at)].map(|at| at.to_string());
         let (address, agent) = (it.address.clone().unwrap_or_default(), it.user_agent.clone().unwrap_or_default());

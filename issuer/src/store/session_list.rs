@@ -1,4 +1,5 @@
-//! The `sessions` table as whoever administers the issuer sees it: who is signed in, where, and since when.
+//! The `sessions` table as people see it: who is signed in, where, and since when. One judgement for the page of their owner, the
+//! cap on their number and whoever administers the issuer.
 
 use super::evidence::cut_off;
 use super::{Conn, StoreError};
@@ -47,19 +48,39 @@ struct Row {
     expires_at: i64,
 }
 
-/// The live sessions of a user or of everybody, those last used first.
-pub async fn live(conn: &mut Conn<'_>, user: Option<&UserId>, now: UnixTime) -> Result<Vec<ListedSession>, StoreError> {
+/// The live sessions of a user, the one that began first foremost.
+pub async fn of_user(conn: &mut Conn<'_>, user: &UserId, now: UnixTime) -> Result<Vec<ListedSession>, StoreError> {
+    let rows = sql!(
+        conn,
+        all as Row,
+        "SELECT h.tick, h.issuer_cutoff, u.cutoff AS user_cutoff, u.disabled_at, s.id, s.born, s.user_id, u.username, s.user_agent,
+                s.address, s.created_at, s.last_seen_at, s.idle_until, s.expires_at
+         FROM feed_head h JOIN sessions s ON s.user_id = $1 JOIN users u ON u.id = s.user_id
+         WHERE h.id = 1 AND s.ended_at IS NULL AND s.idle_until > $2 AND s.expires_at > $2
+         ORDER BY s.created_at, s.id",
+        user.as_str(),
+        now.millis(),
+    )?;
+    Ok(living(rows))
+}
+
+/// The live sessions of everybody, the one that began first foremost.
+pub async fn of_everybody(conn: &mut Conn<'_>, now: UnixTime) -> Result<Vec<ListedSession>, StoreError> {
     let rows = sql!(
         conn,
         all as Row,
         "SELECT h.tick, h.issuer_cutoff, u.cutoff AS user_cutoff, u.disabled_at, s.id, s.born, s.user_id, u.username, s.user_agent,
                 s.address, s.created_at, s.last_seen_at, s.idle_until, s.expires_at
          FROM feed_head h JOIN sessions s ON h.id = 1 JOIN users u ON u.id = s.user_id
-         WHERE (CAST($1 AS TEXT) IS NULL OR s.user_id = $1) AND s.ended_at IS NULL AND s.idle_until > $2 AND s.expires_at > $2
-         ORDER BY s.last_seen_at DESC, s.id",
-        user.map(UserId::as_str),
+         WHERE s.ended_at IS NULL AND s.idle_until > $1 AND s.expires_at > $1
+         ORDER BY s.created_at, s.id",
         now.millis(),
     )?;
+    Ok(living(rows))
+}
+
+/// Those that no cut-off killed.
+fn living(rows: Vec<Row>) -> Vec<ListedSession> {
     let alive = |row: &Row| {
         let evidence = Evidence {
             user: cut_off(true, Some(row.user_cutoff), row.disabled_at),
@@ -78,5 +99,5 @@ pub async fn live(conn: &mut Conn<'_>, user: Option<&UserId>, now: UnixTime) -> 
         idle_until: UnixTime::from_millis(row.idle_until),
         expires_at: UnixTime::from_millis(row.expires_at),
     });
-    Ok(listed.collect())
+    listed.collect()
 }

@@ -3,10 +3,10 @@
 use futures_util::FutureExt;
 
 use super::evidence::cut_off;
-use super::{Conn, Db, StoreError, Tx, audit, feed_head, users};
+use super::{Conn, Db, StoreError, Tx, audit, feed_head, session_list, users};
 use crate::clock::UnixTime;
 use crate::domain::audit::{Action, Event};
-use crate::domain::cutoff::{Evidence, Standing, Target, revoked};
+use crate::domain::cutoff::{Evidence, Standing, Target};
 use crate::domain::ids::{SessionId, Tick, UserId};
 use crate::domain::session::{Cap, Session, WhenFull};
 use crate::domain::user::User;
@@ -111,7 +111,7 @@ pub(super) async fn insert(tx: &mut Tx<'_>, new: &NewSession, born: Tick) -> Res
 /// Makes room for one more session by ending those that began first, in one cut-off; `false` where none may be ended.
 async fn make_room(tx: &mut Tx<'_>, user: &UserId, cap: Cap, now: UnixTime) -> Result<bool, StoreError> {
     sql!(tx, execute, "UPDATE users SET cutoff = cutoff WHERE id = $1", user.as_str())?;
-    let live = of_user(tx, user, now).await?;
+    let live = session_list::of_user(tx, user, now).await?;
     let most = usize::try_from(cap.most).unwrap_or(usize::MAX);
     let surplus = (live.len() + 1).saturating_sub(most);
     if surplus == 0 {
@@ -133,65 +133,6 @@ async fn make_room(tx: &mut Tx<'_>, user: &UserId, cap: Cap, now: UnixTime) -> R
         audit::append(tx, &event, now).await?;
     }
     Ok(true)
-}
-
-/// A live session as its owner sees it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SeenSession {
-    /// `sid`.
-    pub id: SessionId,
-    /// The browser's own name for itself, shortened.
-    pub user_agent: Option<String>,
-    /// Where it came from.
-    pub address: Option<String>,
-    /// When it began.
-    pub created_at: UnixTime,
-    /// When it was last used, to a minute.
-    pub last_seen_at: UnixTime,
-}
-
-#[derive(sqlx::FromRow)]
-struct SeenRow {
-    tick: i64,
-    issuer_cutoff: i64,
-    user_cutoff: i64,
-    disabled_at: Option<i64>,
-    id: String,
-    born: i64,
-    user_agent: Option<String>,
-    address: Option<String>,
-    created_at: i64,
-    last_seen_at: i64,
-}
-
-/// The live sessions of a user, the one that began first foremost.
-pub async fn of_user(conn: &mut Conn<'_>, user: &UserId, now: UnixTime) -> Result<Vec<SeenSession>, StoreError> {
-    let rows = sql!(
-        conn,
-        all as SeenRow,
-        "SELECT h.tick, h.issuer_cutoff, u.cutoff AS user_cutoff, u.disabled_at, s.id, s.born, s.user_agent, s.address,
-                s.created_at, s.last_seen_at
-         FROM feed_head h JOIN sessions s ON s.user_id = $1 JOIN users u ON u.id = s.user_id
-         WHERE h.id = 1 AND s.ended_at IS NULL AND s.idle_until > $2 AND s.expires_at > $2
-         ORDER BY s.created_at, s.id",
-        user.as_str(),
-        now.millis(),
-    )?;
-    let alive = |row: &SeenRow| {
-        let evidence = Evidence {
-            user: cut_off(true, Some(row.user_cutoff), row.disabled_at),
-            ..Evidence::of_issuer(Tick::new(row.tick), Tick::new(row.issuer_cutoff))
-        };
-        revoked(Tick::new(row.born), &evidence).is_none()
-    };
-    let seen = rows.into_iter().filter(alive).map(|row| SeenSession {
-        id: SessionId::new(row.id),
-        user_agent: row.user_agent,
-        address: row.address,
-        created_at: UnixTime::from_millis(row.created_at),
-        last_seen_at: UnixTime::from_millis(row.last_seen_at),
-    });
-    Ok(seen.collect())
 }
 
 /// The session behind a cookie, dead or alive: the caller judges.

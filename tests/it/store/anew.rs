@@ -8,7 +8,7 @@ use passant::domain::ids::{ClientId, Tick, UserId};
 use passant::store::anew::{self, ActingSession, Anew, PasswordChange};
 use passant::store::evidence::{self, Levels};
 use passant::store::sessions::{self, NewSession};
-use passant::store::{Db, consents, feed_head, grants, users};
+use passant::store::{Db, consents, feed_head, grants, session_list, users};
 
 use super::rows::{approval, client, new_approval, new_session, password_hash, session, user};
 use super::{NOW, Replicas, count, execute};
@@ -57,8 +57,8 @@ async fn granted(it: &Replicas, session: &NewSession, client: &ClientId, scopes:
     approval.grant
 }
 
-async fn live_sessions(db: &Db, user: &UserId) -> Vec<sessions::SeenSession> {
-    read!(db, conn => sessions::of_user(conn, user, NOW))
+async fn live_sessions(db: &Db, user: &UserId) -> Vec<session_list::ListedSession> {
+    read!(db, conn => session_list::of_user(conn, user, NOW))
 }
 
 async fn alive(it: &Replicas, grant: &Grant) -> bool {

@@ -6,7 +6,10 @@ use super::rows::{HOUR, session, user};
 use super::{NOW, Replicas};
 
 async fn listed(it: &Replicas, user: Option<&passant::domain::ids::UserId>) -> usize {
-    read!(it.db, conn => session_list::live(conn, user, it.now())).len()
+    match user {
+        Some(user) => read!(it.db, conn => session_list::of_user(conn, user, it.now())).len(),
+        None => read!(it.db, conn => session_list::of_everybody(conn, it.now())).len(),
+    }
 }
 
 on_both_databases! {
@@ -16,7 +19,7 @@ on_both_databases! {
         session(&it.db, &bob.id).await;
         sessions::end(&it.db, ended.id, NOW).await.unwrap();
         assert_eq!((listed(&it, None).await, listed(&it, Some(&ada.id)).await), (2, 1));
-        let one = read!(it.db, conn => session_list::live(conn, Some(&ada.id), NOW)).remove(0);
+        let one = read!(it.db, conn => session_list::of_user(conn, &ada.id, NOW)).remove(0);
         assert_eq!((one.id, one.username.as_str(), one.address.as_deref()), (kept.id, ada.username.as_str(), Some("192.0.2.1")));
         users::log_out_everywhere(&it.db, ada.id.clone(), NOW).await.unwrap();
         assert_eq!(listed(&it, Some(&ada.id)).await, 0, "what is cut off is not alive");

@@ -8,7 +8,7 @@ use passant::domain::ids::{SessionId, Tick, UserId};
 use passant::domain::session::{Cap, WhenFull};
 use passant::store::evidence::{self, Levels};
 use passant::store::sessions::{self, Created, NewSession, Renewal, SessionRecord};
-use passant::store::{StoreError, users};
+use passant::store::{StoreError, session_list, users};
 
 use tokio::sync::Notify;
 
@@ -171,7 +171,7 @@ on_both_databases! {
     async fn the_live_sessions_of_a_user_and_of_nobody_else_are_listed(it) {
         let ada = user(&it.db).await.id;
         let list = async |now| {
-            read!(it.db, conn => sessions::of_user(conn, &ada, now)).into_iter().map(|seen| seen.id).collect::<Vec<_>>()
+            read!(it.db, conn => session_list::of_user(conn, &ada, now)).into_iter().map(|seen| seen.id).collect::<Vec<_>>()
         };
         fresh(&it).await;
         let (one, ended) = (session(&it.db, &ada).await.session, session(&it.db, &ada).await.session);
@@ -196,7 +196,7 @@ on_both_databases! {
             assert_eq!(sessions::create(&it.db, new.clone(), cap).await.unwrap(), Created::Done);
             all.push(new.session.id);
         }
-        let live: Vec<_> = read!(it.db, conn => sessions::of_user(conn, &ada, NOW)).into_iter().map(|seen| seen.id).collect();
+        let live: Vec<_> = read!(it.db, conn => session_list::of_user(conn, &ada, NOW)).into_iter().map(|seen| seen.id).collect();
         assert_eq!(live, all[1..]);
         assert_eq!(count(&it.db, "SELECT COUNT(*) FROM cutoffs WHERE level = 'sid'").await, 1);
         assert_eq!(count(&it.db, "SELECT COUNT(*) FROM audit WHERE action = 'session_end' AND tick IS NOT NULL").await, 1);

@@ -20,7 +20,7 @@ use crate::http::form::csrf_token;
 use crate::http::signed_in::SignedIn;
 use crate::http::visit::Visit;
 use crate::store::applications::{self, Application};
-use crate::store::sessions::{self, SeenSession};
+use crate::store::session_list::{self, ListedSession};
 
 /// Shows the page.
 pub(crate) async fn get(State(app): State<Arc<App>>, visit: Visit) -> Result<Response, PageError> {
@@ -38,7 +38,7 @@ pub(crate) async fn get(State(app): State<Arc<App>>, visit: Visit) -> Result<Res
 async fn account(app: &App, signed_in: &SignedIn, said: Option<Said>, now: UnixTime) -> Result<Response, PageError> {
     let SignedIn { session, user, cookie } = signed_in;
     let mut reader = app.db.reader().await?;
-    let sessions = sessions::of_user(&mut reader.conn(), &user.id, now).await?;
+    let sessions = session_list::of_user(&mut reader.conn(), &user.id, now).await?;
     let applications = applications::of_user(&mut reader.conn(), &user.id, now).await?;
     drop(reader);
     let applications: Vec<ApplicationLine> = applications.into_iter().map(|one| application_line(app, one)).collect();
@@ -56,9 +56,9 @@ async fn account(app: &App, signed_in: &SignedIn, said: Option<Said>, now: UnixT
 }
 
 /// This browser first, then the ones that were used last.
-fn session_lines(mut sessions: Vec<SeenSession>, here: &SessionId, now: UnixTime) -> Vec<SessionLine> {
+fn session_lines(mut sessions: Vec<ListedSession>, here: &SessionId, now: UnixTime) -> Vec<SessionLine> {
     sessions.sort_by_key(|seen| (seen.id != *here, std::cmp::Reverse(seen.last_seen_at)));
-    let line = |seen: SeenSession| SessionLine {
+    let line = |seen: ListedSession| SessionLine {
         browser: user_agent::in_words(seen.user_agent.as_deref()),
         here: seen.id == *here,
         address: seen.address,
