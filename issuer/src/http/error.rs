@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::app::SignError;
 use crate::app::password_gate::GateError;
+use crate::keys::KeyError;
 use crate::store::StoreError;
 
 /// An error of a JSON endpoint, in the shape of RFC 6749 section 5.2.
@@ -192,9 +193,10 @@ impl Fault {
     /// Logs the fault, once, and says how to answer it.
     pub(crate) fn report(&self) -> FaultKind {
         let kind = match self {
-            Self::Store(StoreError::Unavailable(_)) | Self::Sign(SignError::ClockOff) | Self::Gate(GateError::Busy) => {
-                FaultKind::Unavailable
-            }
+            // Without a signer, the master key is on its way to this replica.
+            Self::Store(StoreError::Unavailable(_))
+            | Self::Sign(SignError::ClockOff | SignError::Key(KeyError::NoSigner))
+            | Self::Gate(GateError::Busy) => FaultKind::Unavailable,
             Self::Store(
                 StoreError::Impossible { .. } | StoreError::Superseded | StoreError::Refused(_) | StoreError::Fault(_),
             )
