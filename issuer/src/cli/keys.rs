@@ -1,12 +1,12 @@
 //! `passant keys`: what the signing keys are doing, and the two orders that can be given to them. A running server notices within a
 //! second.
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Failure, table};
-use super::open;
 use super::settings::Settings;
+use super::{master_keys, open};
 use crate::app::{App, rotation};
 use crate::clock::UnixTime;
 use crate::domain::ids::KeyId;
@@ -19,11 +19,22 @@ pub(super) enum Command {
     /// Let the next key sign as soon as every verifier can know it
     Rotate,
     /// Take a key out of the key set at once and for good; the next one signs from now
-    Revoke {
-        /// The key's id, as `passant keys list` shows it
-        #[arg(allow_hyphen_values = true)]
-        kid: String,
-    },
+    Revoke(Revoke),
+    /// Seal every key under a new master key; nothing that was signed is lost
+    RotateMaster,
+}
+
+#[derive(Args)]
+pub(super) struct Revoke {
+    /// The key's id, as `passant keys list` shows it
+    #[arg(allow_hyphen_values = true, required_unless_present = "all")]
+    kid: Option<String>,
+    /// Every key: the answer to a stolen master key or machine. A new master key, and a new key that signs at once
+    #[arg(long, conflicts_with = "kid")]
+    all: bool,
+    /// The first of several master keys in the file is new and was not stolen: use it instead of a fresh one
+    #[arg(long, requires = "all")]
+    prepared: bool,
 }
 
 pub(super) async fn run(settings: &Settings, command: &Command) -> Result<Option<Answer>, Failure> {
@@ -31,7 +42,9 @@ pub(super) async fn run(settings: &Settings, command: &Command) -> Result<Option
     let answer = match command {
         Command::List => Ok(list(&app)),
         Command::Rotate => rotate(&app).await,
-        Command::Revoke { kid } => revoke(&app, KeyId::new(kid)).await,
+        Command::Revoke(Revoke { kid: Some(kid), .. }) => revoke(&app, KeyId::new(kid)).await,
+        Command::Revoke(Revoke { prepared, .. }) => master_keys::replace(&app, *prepared).await,
+        Command::RotateMaster => master_keys::rotate(&app).await,
     };
     app.db.close().await;
     answer.map(Some)
@@ -73,12 +86,12 @@ async fn rotate(app: &App) -> Result<Answer, Failure> {
 }
 
 async fn revoke(app: &App, kid: KeyId) -> Result<Answer, Failure> {
-    if !rotation::revoke(app, &kid).await? {
+    let Some(tick) = rotation::revoke(app, &kid).await? else {
         return Err(Failure::new(format_args!("there is no living key {kid}; `passant keys list` shows them all")));
-    }
+    };
     let signing = app.keys.signing_kid(app.now());
-    let text = format!("The key {kid} is revoked. The key {} signs now.", shown(signing.as_ref()));
-    Ok(Answer { document: json!({ "revoked": kid, "signing": signing }), text })
+    let text = format!("The key {kid} is revoked (tick {tick}). The key {} signs now.", shown(signing.as_ref()));
+    Ok(Answer { document: json!({ "revoked": kid, "signing": signing }), text }.effective(Some(tick)))
 }
 
 fn shown(kid: Option<&KeyId>) -> &str {

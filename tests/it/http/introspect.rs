@@ -207,7 +207,7 @@ on_both_engines! {
                 "issuer" => cut(Target::Issuer).await,
                 _ => {
                     let kid = KeyId::new(tokens.header()["kid"].as_str().unwrap());
-                    assert!(passant::app::rotation::revoke(&world.app, &kid).await.unwrap());
+                    passant::app::rotation::revoke(&world.app, &kid).await.unwrap().expect("it lived");
                 }
             }
             assert_inactive(&world, &judge, tokens.access()).await;

@@ -4,6 +4,7 @@
 mod agent;
 mod flow;
 mod held;
+mod operator;
 mod registered;
 mod served;
 
@@ -17,7 +18,7 @@ use passant::app::{App, Parts};
 use passant::clock::{ManualClock, UnixTime};
 use passant::config::Config;
 use passant::domain::issuer_url::IssuerUrl;
-use passant::keys::{FixtureKeys, MasterKey};
+use passant::keys::{FixtureKeys, MasterKey, MasterKeyPlace, master_file};
 use passant::store::Db;
 use passant::store::db::Location;
 use sqlx::sqlite::SqliteConnectOptions;
@@ -46,6 +47,9 @@ pub const BEGINNING: UnixTime = UnixTime::from_seconds(1_800_000_000);
 /// The issuer of every test.
 pub const ISSUER: &str = "https://auth.example.com";
 
+/// The file of the master key, in a directory of its own.
+const MASTER_KEY: &str = "master.key";
+
 /// A whole issuer.
 pub struct World {
     /// The issuer.
@@ -58,6 +62,7 @@ pub struct World {
     pub held: Held,
     router: Router,
     storage: Storage,
+    home: Directory,
 }
 
 /// A database that goes away with its owner.
@@ -147,8 +152,11 @@ impl World {
         config.resources.insert("https://api.example.com".parse().expect("a resource"), "the orders service".to_owned());
         change(&mut config);
         let held = Held::default();
-        let app = replica(config, &storage, &clock, &held).await;
-        Self { router: passant::http::router(&app), app, clock, secrets: Arc::default(), held, storage }
+        let home = Directory::new();
+        let master = MasterKey::parse(&"A".repeat(43)).expect("a master key");
+        master_file::replace(&home.0.join(MASTER_KEY), &[master]).expect("the master key can be written");
+        let app = replica(config, &storage, (&clock, &held), &home).await;
+        Self { router: passant::http::router(&app), app, clock, secrets: Arc::default(), held, storage, home }
     }
 
     /// Runs a test against an issuer on this engine, then searches its database for what it gave out.
@@ -158,6 +166,7 @@ impl World {
     {
         let world = Arc::new(Self::new(engine).await);
         test(Arc::clone(&world)).await;
+        world.every_cut_off_has_a_cause().await;
         world.search_for_leaks().await;
     }
 
@@ -173,12 +182,17 @@ impl World {
 
     /// A second process on the same database, master key and clock.
     pub async fn replica(&self) -> Arc<App> {
-        replica(self.app.config.clone(), &self.storage, &self.clock, &self.held).await
+        replica(self.app.config.clone(), &self.storage, (&self.clock, &self.held), &self.home).await
     }
 
     /// The database.
     pub fn db(&self) -> &Db {
         &self.app.db
+    }
+
+    /// Where the master key is.
+    pub fn master_key(&self) -> PathBuf {
+        self.home.0.join(MASTER_KEY)
     }
 
     /// Where the database is.
@@ -217,10 +231,10 @@ impl World {
     }
 }
 
-async fn replica(config: Config, storage: &Storage, clock: &ManualClock, held: &Held) -> Arc<App> {
+async fn replica(config: Config, storage: &Storage, (clock, held): (&ManualClock, &Held), home: &Directory) -> Arc<App> {
     let parts = Parts {
         db: storage.open(clock).await,
-        master: MasterKey::parse(&"A".repeat(43)).expect("a master key"),
+        master: MasterKeyPlace::File(home.0.join(MASTER_KEY)),
         clock: Arc::new(clock.clone()),
         generator: Arc::new(fixture_keys()),
         demo: false,
