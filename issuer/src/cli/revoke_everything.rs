@@ -31,7 +31,7 @@ async fn revoke(app: &App, arguments: &Arguments) -> Result<Answer, Failure> {
     let dies = in_words(&alive);
     let _ = writeln!(io::stderr(), "{dies}");
     if !arguments.yes && !confirmed()? {
-        return Err(Failure::settings("nothing has changed: to do it, run `passant revoke-everything --yes`"));
+        return Err(Failure::wrong("nothing has changed: to do it, run `passant revoke-everything --yes`"));
     }
     let tick = everything::revoke(&app.db, app.now()).await?;
     let text = format!("Everything that was given out before tick {tick} is dead. Whoever needs access signs in again.");

@@ -8,6 +8,7 @@ use super::target::Target;
 use crate::app::App;
 use crate::domain::user::User;
 use crate::store::accounts::{self, Changed, LastAdministrator};
+use crate::store::users;
 
 #[derive(Args)]
 pub(in super::super) struct Removal {
@@ -34,39 +35,42 @@ impl Removal {
 }
 
 pub(super) async fn disable(app: &App, removal: &Removal) -> Result<Answer, Failure> {
-    let user = removal.target.find(app).await?;
+    let user = removal.target.find(&app.db).await?;
     let changed = accounts::disable(&app.db, user.id.clone(), removal.last(), app.now()).await?;
-    answer(&user, &changed, ["is disabled, and all that the user had is dead", "was disabled already"])
+    answer(app, &user, &changed, ["is disabled, and all that the user had is dead", "was disabled already"]).await
 }
 
 pub(super) async fn enable(app: &App, target: &Target) -> Result<Answer, Failure> {
-    let user = target.find(app).await?;
+    let user = target.find(&app.db).await?;
     let changed = accounts::enable(&app.db, user.id.clone(), app.now()).await?;
-    answer(&user, &changed, ["is enabled; what the user had before stays dead", "was enabled already"])
+    answer(app, &user, &changed, ["is enabled; what the user had before stays dead", "was enabled already"]).await
 }
 
 pub(super) async fn delete(app: &App, removal: &Removal) -> Result<Answer, Failure> {
-    let user = removal.target.find(app).await?;
+    let user = removal.target.find(&app.db).await?;
     let changed = accounts::delete(&app.db, user.id.clone(), removal.last(), app.now()).await?;
-    answer(&user, &changed, ["is deleted, and all that the user had is dead", "was deleted already"])
+    answer(app, &user, &changed, ["is deleted, and all that the user had is dead", "was deleted already"]).await
 }
 
 pub(super) async fn grant_admin(app: &App, arguments: &GrantAdmin) -> Result<Answer, Failure> {
-    let user = arguments.removal.target.find(app).await?;
+    let user = arguments.removal.target.find(&app.db).await?;
     let id = user.id.clone();
     if arguments.revoke {
         let changed = accounts::revoke_administrator(&app.db, id, arguments.removal.last(), app.now()).await?;
-        answer(&user, &changed, ["is no administrator any more", "was no administrator"])
+        answer(app, &user, &changed, ["is no administrator any more", "was no administrator"]).await
     } else {
         let changed = accounts::grant_administrator(&app.db, id, app.now()).await?;
-        answer(&user, &changed, ["is an administrator", "was an administrator already"])
+        answer(app, &user, &changed, ["is an administrator", "was an administrator already"]).await
     }
 }
 
-fn answer(user: &User, changed: &Changed, [done, before]: [&str; 2]) -> Result<Answer, Failure> {
+async fn answer(app: &App, user: &User, changed: &Changed, [done, before]: [&str; 2]) -> Result<Answer, Failure> {
     let name = &user.username;
     let (did, tick) = match changed {
         Changed::Done(tick) => (true, *tick),
+        Changed::Nothing if users::find(&mut app.db.reader().await?.conn(), &user.id).await?.is_none() => {
+            return Err(Failure::new(format_args!("somebody else has just deleted the user {name}")));
+        }
         Changed::Nothing => (false, None),
         Changed::LastAdministrator => {
             let sentence = format_args!(
