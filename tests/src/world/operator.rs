@@ -13,6 +13,17 @@ use sqlx::{AssertSqlSafe, Connection, FromRow, PgConnection, SqliteConnection};
 use super::{Storage, World};
 use crate::binary;
 
+/// What the issuer of a world is configured with, beside what is said by variables.
+const CONFIGURATION: &str = r#"
+[scopes]
+"orders:read" = "Read your orders"
+"orders:write" = "Change your orders"
+
+[resources]
+"https://api.example.com" = "the orders service"
+"https://other.example.com" = "another service"
+"#;
+
 impl World {
     /// Runs a command of the binary, which must succeed, on this database and master key: its one document.
     pub fn command(&self, arguments: &[&str]) -> Value {
@@ -26,14 +37,17 @@ impl World {
         let master_key = self.master_key();
         let master_key = ("PASSANT_MASTER_KEY__FILE", master_key.to_str().expect("paths are text"));
         let issuer = ("PASSANT_ISSUER", self.app.config.issuer.as_str());
+        let file = self.home.0.join("passant.toml");
+        std::fs::write(&file, CONFIGURATION).expect("the configuration can be written");
+        let file = ["--json", "--config", file.to_str().expect("paths are text")];
         let output = match &self.storage {
             Storage::Sqlite(directory) => {
                 let at = directory.0.to_str().expect("paths are text");
-                binary::run(&[&["--json", "--data-dir", at], arguments].concat(), input, &[master_key, issuer])
+                binary::run(&[&file[..], &["--data-dir", at], arguments].concat(), input, &[master_key, issuer])
             }
             Storage::Postgres(database) => {
                 let at = ("PASSANT_DATABASE__URL", database.url());
-                binary::run(&[&["--json"], arguments].concat(), input, &[master_key, issuer, at])
+                binary::run(&[&file[..], arguments].concat(), input, &[master_key, issuer, at])
             }
         };
         let said = String::from_utf8(output.stdout).expect("answers are text");
@@ -63,7 +77,7 @@ impl World {
     }
 
     /// Fails when a cut-off was raised that the table of causes does not know, or that the audit trail does not tell of.
-    pub(super) async fn every_cut_off_has_a_cause(&self) {
+    pub async fn every_cut_off_has_a_cause(&self) {
         let told: Vec<(i64, String)> = self.rows("SELECT tick, action FROM audit WHERE tick IS NOT NULL").await;
         let mut told_at: BTreeMap<i64, Vec<Action>> = BTreeMap::new();
         for (tick, action) in told {

@@ -81,5 +81,5 @@ async fn answer(app: &App, user: &User, changed: &Changed, [done, before]: [&str
     };
     let at = tick.map(|tick| format!(" (tick {tick})")).unwrap_or_default();
     let text = format!("The user {name} {}{at}.", if did { done } else { before });
-    Ok(Answer { document: json!({ "sub": user.id, "username": name, "changed": did, "tick": tick }), text })
+    Ok(Answer { document: json!({ "sub": user.id, "username": name, "changed": did }), text }.effective(tick))
 }
