@@ -1,5 +1,7 @@
 //! Each act as the public does it. A cause without an act does not compile.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::http::{Method, StatusCode};
 use passant::domain::causes::Cause;
@@ -58,6 +60,7 @@ pub(super) async fn act(scene: &mut Scene, cause: Cause) -> Done {
         Cause::SessionEndedByOperator => command(scene, &["sessions", "end", "--", &scene.sid()]),
         Cause::SessionEvicted => {
             let mut agent = scene.world.agent();
+            scene.world.advance(Duration::from_secs(1));
             assert_eq!(agent.sign_in(ADA.0, ADA.1).await.location(), "/");
             Done { agent: Some(agent), ..Done::default() }
         }
@@ -108,8 +111,7 @@ async fn press(agent: &mut Agent, path: &str, fields: &[(&str, &str)]) -> Answer
     let csrf = agent.get("/").await.field("csrf").unwrap();
     let fields: Vec<(&str, &str)> = fields.iter().copied().chain([("csrf", csrf.as_str())]).collect();
     let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-    let headers =
-        [("content-type", "application/x-www-form-urlencoded"), ("origin", ISSUER), ("accept", "application/json")];
+    let headers = [("content-type", "application/x-www-form-urlencoded"), ("origin", ISSUER), ("accept", "application/json")];
     agent.send(Method::POST, path, &headers, Body::from(body)).await
 }
 

@@ -1,6 +1,7 @@
 //! What there is before each act: ada in two browsers, a shop with tokens, a pending code and a token of its own, and a bystander.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::http::StatusCode;
 use passant::app::checkpoint::Checkpoint;
@@ -71,6 +72,8 @@ impl Scene {
         let (other, watch) = (world.client("other", |_| {}).await, world.client("watch", |_| {}).await);
         let (mut here, mut there) = (world.agent(), world.agent());
         here.sign_in(ADA.0, ADA.1).await;
+        // So that it is clear which began first.
+        world.advance(Duration::from_secs(1));
         there.sign_in(ADA.0, ADA.1).await;
         let used_code = here.callback(&shop, ADA, &[]).await.code().to_owned();
         let first = Tokens::of(&shop.redeem(&here, &used_code).await);

@@ -34,15 +34,9 @@ impl Lives {
             Level::User => Self { access: false, refresh: false, code: false, here: false, there: false, ..all },
             Level::Client => Self { access: false, refresh: false, code: false, own: false, ..all },
             Level::Key => Self { access: false, own: false, bystander: false, ..all },
-            Level::Issuer => Self {
-                access: false,
-                refresh: false,
-                code: false,
-                here: false,
-                there: false,
-                own: false,
-                bystander: false,
-            },
+            Level::Issuer => {
+                Self { access: false, refresh: false, code: false, here: false, there: false, own: false, bystander: false }
+            }
         }
     }
 }

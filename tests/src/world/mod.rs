@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use passant::app::{App, Parts};
+use passant::app::{App, OpenError, Parts};
 use passant::clock::{ManualClock, UnixTime};
 use passant::config::Config;
 use passant::domain::issuer_url::IssuerUrl;
@@ -155,7 +155,8 @@ impl World {
         let home = Directory::new();
         let master = MasterKey::parse(&"A".repeat(43)).expect("a master key");
         master_file::replace(&home.0.join(MASTER_KEY), &[master]).expect("the master key can be written");
-        let app = replica(config, &storage, (&clock, &held), &home).await;
+        let place = MasterKeyPlace::File(home.0.join(MASTER_KEY));
+        let app = replica(config, &storage, (&clock, &held), place).await.expect("the issuer opens");
         Self { router: passant::http::router(&app), app, clock, secrets: Arc::default(), held, storage, home }
     }
 
@@ -182,7 +183,18 @@ impl World {
 
     /// A second process on the same database, master key and clock.
     pub async fn replica(&self) -> Arc<App> {
-        replica(self.app.config.clone(), &self.storage, (&self.clock, &self.held), &self.home).await
+        self.replica_from(MasterKeyPlace::File(self.master_key())).await
+    }
+
+    /// The same with its master key from another place.
+    pub async fn replica_from(&self, place: MasterKeyPlace) -> Arc<App> {
+        replica(self.app.config.clone(), &self.storage, (&self.clock, &self.held), place).await.expect("the issuer opens")
+    }
+
+    /// Why a process with these master keys does not start.
+    pub async fn refused_replica(&self, place: MasterKeyPlace) -> String {
+        let opened = replica(self.app.config.clone(), &self.storage, (&self.clock, &self.held), place).await;
+        opened.err().expect("it does not open").to_string()
     }
 
     /// The database.
@@ -231,16 +243,21 @@ impl World {
     }
 }
 
-async fn replica(config: Config, storage: &Storage, (clock, held): (&ManualClock, &Held), home: &Directory) -> Arc<App> {
+async fn replica(
+    config: Config,
+    storage: &Storage,
+    (clock, held): (&ManualClock, &Held),
+    master: MasterKeyPlace,
+) -> Result<Arc<App>, OpenError> {
     let parts = Parts {
         db: storage.open(clock).await,
-        master: MasterKeyPlace::File(home.0.join(MASTER_KEY)),
+        master,
         clock: Arc::new(clock.clone()),
         generator: Arc::new(fixture_keys()),
         demo: false,
         checkpoints: Arc::new(held.clone()),
     };
-    App::open(config, parts).await.expect("the issuer opens")
+    App::open(config, parts).await
 }
 
 /// The signing keys of the tests, in turn.
