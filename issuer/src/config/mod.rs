@@ -80,7 +80,7 @@ impl Config {
         file: Option<(&Path, &str)>,
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, ConfigError> {
-        load(file, environment, |clients, _, _| Ok(drop(clients))).map(|(config, ())| config)
+        load(file, environment, |_, _, _| Ok(())).map(|(config, ())| config)
     }
 
     /// The same with `[[clients]]` and their secrets, for whoever makes the database's clients what the file declares. `read`
