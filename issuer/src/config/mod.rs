@@ -25,7 +25,7 @@ pub use self::sections::{Audit, Http, Keys, Limits, Log, LogFormat, Passwords, S
 pub use self::storage::{Database, DatabaseTarget, InvalidPostgresUrl, MasterKeySource, PostgresUrl};
 pub use self::tls::TlsFiles;
 
-use self::clients::{ClientEntry, Surroundings};
+use self::clients::{ClientEntry, JudgedClient, Surroundings};
 use self::source::{Source, Step::At, Step::Key};
 use self::storage::{DatabaseSection, MASTER_KEY_KINDS, MasterKeySection};
 use self::tls::TlsSection;
@@ -71,24 +71,28 @@ pub struct Config {
     pub scopes: BTreeMap<Scope, String>,
     /// `[resources]`: the resources that clients may be allowed, with their names.
     pub resources: BTreeMap<Resource, String>,
-    /// `[[clients]]`
-    pub clients: Vec<DeclaredClient>,
 }
 
 impl Config {
     /// Reads a file (its name and text) and the environment. `PASSANT_KEYS__PERIOD` stands for `period` in `[keys]` and
-    /// overrides it. `read` fetches the files that hold clients' secrets.
+    /// overrides it. `[[clients]]` is judged as well, but for the secrets: those need not be there for most of what is done.
     pub fn load(
         file: Option<(&Path, &str)>,
         environment: impl IntoIterator<Item = (String, String)>,
-        read: impl Fn(&Path) -> io::Result<String>,
     ) -> Result<Self, ConfigError> {
-        let environment: BTreeMap<String, String> = environment.into_iter().collect();
-        let mut source = Source::parse(file)?;
-        overlay(&mut source, &environment)?;
-        let document: Document = source.read()?;
-        document.check(&source)?;
-        document.resolve(&source, |name| environment.get(name).cloned(), read)
+        load(file, environment, |_, _, _| Ok(())).map(|(config, ())| config)
+    }
+
+    /// The same with `[[clients]]` and their secrets, for whoever makes the database's clients what the file declares. `read`
+    /// fetches the files that hold secrets.
+    pub fn load_with_clients(
+        file: Option<(&Path, &str)>,
+        environment: impl IntoIterator<Item = (String, String)>,
+        read: impl Fn(&Path) -> io::Result<String>,
+    ) -> Result<(Self, Vec<DeclaredClient>), ConfigError> {
+        load(file, environment, |clients, source, environment| {
+            clients.into_iter().map(|one| one.with_secret(source, |name| environment.get(name).cloned(), &read)).collect()
+        })
     }
 
     /// What a registration may refer to.
@@ -119,9 +123,24 @@ impl Config {
             log,
             scopes: BTreeMap::new(),
             resources: BTreeMap::new(),
-            clients: Vec::new(),
         }
     }
+}
+
+/// The configuration, and what `finish` makes of the judged clients.
+fn load<T>(
+    file: Option<(&Path, &str)>,
+    environment: impl IntoIterator<Item = (String, String)>,
+    finish: impl FnOnce(Vec<JudgedClient>, &Source<'_>, &BTreeMap<String, String>) -> Result<T, ConfigError>,
+) -> Result<(Config, T), ConfigError> {
+    let environment: BTreeMap<String, String> = environment.into_iter().collect();
+    let mut source = Source::parse(file)?;
+    overlay(&mut source, &environment)?;
+    let document: Document = source.read()?;
+    document.check(&source)?;
+    let (config, clients) = document.resolve(&source, |name| environment.get(name).cloned())?;
+    let clients = finish(clients, &source, &environment)?;
+    Ok((config, clients))
 }
 
 /// Lays the variables over the file. Those that the file itself names as holding a secret are left alone.
@@ -238,15 +257,14 @@ impl Document {
         self,
         source: &Source<'_>,
         variable: impl Fn(&str) -> Option<String>,
-        read: impl Fn(&Path) -> io::Result<String>,
-    ) -> Result<Config, ConfigError> {
+    ) -> Result<(Config, Vec<JudgedClient>), ConfigError> {
         let database = self.database.resolve(&self.data_dir);
         let master_key = self.master_key.resolve(source, &database.target, &self.data_dir, &variable)?;
         let tls = self.tls.resolve(source, &self.issuer)?;
         let surroundings =
             Surroundings { declared: Declared { scopes: &self.scopes, resources: &self.resources }, lifetimes: self.tokens };
-        let clients = clients::resolve(self.clients, source, &surroundings, variable, read)?;
-        Ok(Config {
+        let clients = clients::judge(self.clients, source, &surroundings)?;
+        let config = Config {
             issuer: self.issuer,
             listen: self.listen,
             data_dir: self.data_dir,
@@ -264,8 +282,8 @@ impl Document {
             log: self.log,
             scopes: self.scopes,
             resources: self.resources,
-            clients,
-        })
+        };
+        Ok((config, clients))
     }
 }
 

@@ -11,8 +11,12 @@ const SECRET: &str = "3q2-7wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA_drawn";
 const HASH: &str = "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU";
 
 fn load(text: &str, environment: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    load_with_clients(text, environment).map(|(config, _)| config)
+}
+
+fn load_with_clients(text: &str, environment: &[(&str, &str)]) -> Result<(Config, Vec<DeclaredClient>), ConfigError> {
     let environment = environment.iter().map(|(name, value)| (name.to_string(), value.to_string()));
-    Config::load(Some((Path::new("passant.toml"), text)), environment, |path| match path.to_str() {
+    Config::load_with_clients(Some((Path::new("passant.toml"), text)), environment, |path| match path.to_str() {
         Some("/run/secret") => Ok(format!("{SECRET}\n")),
         Some("/run/weak") => Ok("hunter2".to_owned()),
         _ => Err(io::ErrorKind::NotFound.into()),
@@ -35,7 +39,7 @@ fn confidential(lines: &str) -> String {
 
 #[test]
 fn nothing_configured_is_a_working_issuer() {
-    let config = Config::load(None, [("HOME".to_owned(), "/".to_owned())], |_| Err(io::ErrorKind::NotFound.into())).unwrap();
+    let config = Config::load(None, [("HOME".to_owned(), "/".to_owned())]).unwrap();
     assert_eq!(format!("{config:?}"), format!("{:?}", Config::for_issuer(IssuerUrl::LOCAL)));
     assert_eq!((config.issuer.as_str(), config.listen.to_string().as_str()), ("http://localhost:8080", "127.0.0.1:8080"));
     assert_eq!(config.data_dir, Path::new("./passant-data"));
@@ -63,7 +67,7 @@ fn nothing_configured_is_a_working_issuer() {
     assert_eq!((config.limits, config.http, config.tls), (limits, Http::default(), None));
     assert_eq!(config.log, Log { format: LogFormat::Auto, filter: "info".to_owned() });
     assert_eq!(config.audit.keep, hours(400 * 24));
-    assert!(config.scopes.is_empty() && config.resources.is_empty() && config.clients.is_empty());
+    assert!(config.scopes.is_empty() && config.resources.is_empty());
 }
 
 #[test]
@@ -116,7 +120,7 @@ fn every_key_is_read() {
         refresh_retry_window = "4s"
         token_claims = ["acr", "auth_time"]
     "#;
-    let config = load(text, &[]).unwrap_or_else(|error| panic!("{error}"));
+    let (config, clients) = load_with_clients(text, &[]).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!((config.issuer.as_str(), config.listen.to_string().as_str()), ("https://auth.example.com", "[::]:9000"));
     assert!(matches!(&config.database.target, DatabaseTarget::Postgres(url) if url.expose() == "postgres://passant@db/passant"));
     assert!(matches!(&config.master_key, MasterKeySource::Command(command) if command == "vault read"));
@@ -130,7 +134,7 @@ fn every_key_is_read() {
     assert_eq!((certificate.to_str(), private_key.to_str()), (Some("/etc/tls/chain.pem"), Some("/etc/tls/key.pem")));
     assert_eq!(config.audit.keep, Duration::from_secs(90 * 86_400));
     assert_eq!((config.log.format, config.sessions.idle), (LogFormat::Json, Duration::from_secs(3600)));
-    let DeclaredClient { client, secret } = config.clients.first().unwrap();
+    let DeclaredClient { client, secret } = clients.first().unwrap();
     assert_eq!(secret.as_ref(), Some(&TokenHash::of(SECRET)));
     assert!(client.first_party && !client.pkce_required && client.authentication == ClientAuthentication::SecretPost);
     assert_eq!(client.grant_types.len(), 3);
@@ -146,8 +150,8 @@ fn every_key_is_read() {
 
 #[test]
 fn a_client_that_says_little_gets_the_defaults() {
-    let config = load(&format!("[tokens]\naccess_token = \"7m\"\n{}", client("")), &[]).unwrap();
-    let DeclaredClient { client, secret } = config.clients.first().unwrap();
+    let (config, clients) = load_with_clients(&format!("[tokens]\naccess_token = \"7m\"\n{}", client("")), &[]).unwrap();
+    let DeclaredClient { client, secret } = clients.first().unwrap();
     assert!(secret.is_none() && client.pkce_required && !client.first_party && client.is_public());
     assert_eq!((&client.grant_types, client.lifetimes), (&[GrantType::AuthorizationCode].into(), config.tokens));
     assert_eq!(client.lifetimes.access_token.get(), Duration::from_secs(420));
@@ -292,10 +296,23 @@ fn a_wrong_variable_is_refused_by_its_name() {
 
 #[test]
 fn a_secret_comes_from_the_variable_that_the_file_names() {
-    let config = load(&confidential("secret_env = \"PASSANT_SHOP_SECRET\""), &[("PASSANT_SHOP_SECRET", SECRET)]).unwrap();
-    assert_eq!(config.clients.first().unwrap().secret, Some(TokenHash::of(SECRET)));
+    let text = confidential("secret_env = \"PASSANT_SHOP_SECRET\"");
+    let (_, clients) = load_with_clients(&text, &[("PASSANT_SHOP_SECRET", SECRET)]).unwrap();
+    assert_eq!(clients.first().unwrap().secret, Some(TokenHash::of(SECRET)));
     let weak = refused(&confidential("secret_env = \"SHOP\""), &[("SHOP", "hunter2")]);
     assert!(weak.reason.contains("too weak") && !weak.to_string().contains("hunter2"));
+}
+
+#[test]
+fn secrets_that_are_not_there_stop_only_whoever_needs_them() {
+    let without = |text: &str| Config::load(Some((Path::new("passant.toml"), text)), []).map(drop);
+    for secret in ["secret_env = \"SHOP\"", "secret_file = \"/run/none\""] {
+        assert!(load_with_clients(&confidential(secret), &[]).is_err(), "{secret}");
+        assert_eq!(without(&confidential(secret)), Ok(()), "{secret}");
+    }
+    let wrong = without(&confidential("secret_env = \"SHOP\"\nsecret_file = \"/run/secret\"")).unwrap_err();
+    assert!(wrong.reason.contains("exactly one"), "what is wrong in the file itself is told all the same: {wrong}");
+    assert!(without(&confidential("")).is_err());
 }
 
 #[test]
@@ -304,7 +321,7 @@ fn neither_debug_nor_an_error_shows_a_secret() {
         "[database]\nurl = \"postgres://passant:hunter2@db:5433/passant?password=hunter3\"\n[master_key]\nenv = \"KEY\"\n{}",
         confidential("secret_env = \"SHOP\"")
     );
-    let shown = format!("{:?}", load(&text, &[("KEY", "hunter4"), ("SHOP", SECRET)]).unwrap());
+    let shown = format!("{:?}", load_with_clients(&text, &[("KEY", "hunter4"), ("SHOP", SECRET)]).unwrap());
     assert!(!shown.contains("hunter") && !shown.contains(SECRET) && !shown.contains(TokenHash::of(SECRET).as_str()), "{shown}");
     assert!(shown.contains("postgres://db:5433/passant"), "{shown}");
     for wrong in [

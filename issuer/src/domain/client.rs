@@ -61,7 +61,9 @@ impl Client {
     /// The client that a registration describes, if its parts fit together.
     pub fn new(registration: Registration) -> Result<Self, ClientError> {
         let client = Self(registration);
-        client.name_can_be_shown()?;
+        if !Self::name_can_be_shown(&client.name) {
+            return Err(ClientError::Name);
+        }
         client.grants_can_work()?;
         if client.is_public() && !client.pkce_required {
             return Err(ClientError::PublicWithoutPkce);
@@ -109,9 +111,9 @@ impl Client {
         self.0
     }
 
-    fn name_can_be_shown(&self) -> Result<(), ClientError> {
-        let fits = !self.name.trim().is_empty() && self.name.chars().count() <= 100 && !self.name.contains(is_misleading);
-        if fits { Ok(()) } else { Err(ClientError::Name) }
+    /// Whether people can be shown a client of this name.
+    pub fn name_can_be_shown(name: &str) -> bool {
+        !name.trim().is_empty() && name.chars().count() <= 100 && !name.contains(is_misleading)
     }
 
     fn grants_can_work(&self) -> Result<(), ClientError> {

@@ -139,7 +139,7 @@ pub async fn read(conn: &mut Conn<'_>, levels: &Levels, now: UnixTime) -> Result
 /// Whether an answer that was born at this tick still counts. It dies with its client and with all that its user had: whoever holds
 /// a stolen session could say yes to a client of their own, and after the victim's new password that must be worth nothing. It does
 /// not die with the one session in which it was given.
-pub(super) fn remembered(born: Tick, evidence: &Evidence) -> bool {
+fn remembered(born: Tick, evidence: &Evidence) -> bool {
     let not = Standing::NotJudged;
     revoked(born, &Evidence { session: not, grant: not, token: not, key: not, ..evidence.clone() }).is_none()
 }

@@ -12,7 +12,6 @@ pub mod authorization_requests;
 pub mod client_secrets;
 pub mod clients;
 pub mod codes;
-pub mod consent_list;
 pub mod consents;
 mod error;
 pub mod evidence;

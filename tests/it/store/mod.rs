@@ -63,7 +63,6 @@ mod authorization_requests;
 mod client_secrets;
 mod clients;
 mod codes;
-mod consent_list;
 mod consents;
 mod coverage;
 mod db;

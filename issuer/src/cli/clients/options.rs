@@ -101,8 +101,8 @@ impl Options {
     /// Whether what is named is declared in the configuration.
     pub(super) fn check(&self, config: &Config) -> Result<(), Failure> {
         let declared = config.declared();
-        declared.scopes(&self.scopes).map_err(|(_, why)| Failure::new(why))?;
-        declared.resources(&self.resources).map_err(|(_, why)| Failure::new(why))
+        declared.scopes(&self.scopes).map_err(|(_, why)| Failure::wrong(why))?;
+        declared.resources(&self.resources).map_err(|(_, why)| Failure::wrong(why))
     }
 
     /// Changes what was given; a list that was given replaces the old one.
