@@ -16,7 +16,7 @@ mod logout;
 mod redirect_tricks;
 mod resume;
 mod revoke;
-mod routes;
+pub(crate) mod routes;
 mod set_up;
 mod throttle;
 mod token;

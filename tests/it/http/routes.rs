@@ -1,6 +1,8 @@
 //! A walk over the route table, read from the router's own source: every route, by every method, with a good request and with bad
 //! ones. A new route fails here until it is said what a good request to it is.
 
+use std::collections::BTreeSet;
+
 use axum::body::Body;
 use passant_tests::on_both_engines;
 use passant_tests::world::{Tokens, authorize_path};
@@ -57,6 +59,12 @@ fn routes() -> Vec<Route> {
     }
     assert_eq!(routes.len(), ROUTER.matches(".route(").count(), "every route was understood");
     routes
+}
+
+/// The pages' routes that take what a form sends.
+pub(crate) fn taking_forms() -> BTreeSet<&'static str> {
+    let takes = |route: &Route| route.group == Group::Pages && route.methods.contains(&Method::POST);
+    routes().into_iter().filter(takes).map(|route| route.path).collect()
 }
 
 /// The answer to a request that this route is there for.
