@@ -69,6 +69,7 @@ impl Arguments {
             token_claims: BTreeSet::new(),
             post_logout_redirect_uris: Vec::new(),
             mapped_claims: BTreeMap::new(),
+            status_list: false,
         };
         self.options.apply(&mut registration);
         registration

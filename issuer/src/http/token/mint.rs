@@ -129,6 +129,7 @@ fn bare(app: &App, client: &Client, scope: ScopeSet, aud: Audience, born: Tick, 
         auth_time: None,
         acr: None,
         amr: None,
+        status: None,
         mapped: Map::new(),
     }
 }
