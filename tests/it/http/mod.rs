@@ -18,6 +18,7 @@ mod resume;
 mod revoke;
 pub(crate) mod routes;
 mod set_up;
+mod status_lists;
 mod throttle;
 mod token;
 mod userinfo;
