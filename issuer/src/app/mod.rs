@@ -6,6 +6,7 @@ pub mod checkpoint;
 pub mod masters;
 pub mod password_gate;
 pub mod rotation;
+pub mod status_lists;
 pub mod succession;
 
 use std::sync::Arc;
@@ -18,13 +19,14 @@ use crate::clock::{Clock, UnixTime};
 use crate::config::Config;
 use crate::domain::password::Cost;
 use crate::domain::signing_key::{KeyPolicy, KeyPolicyError, KeyTimes};
-use crate::keys::{GenerateKey, KeyError, KeyRing, MasterKeyPlace};
+use crate::keys::{GenerateKey, KeyError, KeyRing, MasterKeyPlace, Signer};
 use crate::secret::DerivedKey;
 use crate::store::{Db, StoreError, master_keys};
 use checkpoint::{Checkpoint, Checkpoints};
 use masters::Masters;
 use password_gate::{GateSize, PasswordGate};
 use rotation::RotationError;
+use status_lists::StatusLists;
 
 /// How far a replica's clock may be from the database's before it signs nothing.
 const CLOCK_TOLERANCE: Duration = Duration::from_secs(60);
@@ -43,6 +45,7 @@ pub struct App {
     pub passwords: PasswordGate,
     /// Whether the demonstration's page is shown.
     pub demo: bool,
+    status_lists: StatusLists,
     clock: Arc<dyn Clock>,
     checkpoints: Arc<dyn Checkpoints>,
     generator: Arc<dyn GenerateKey>,
@@ -128,6 +131,7 @@ impl App {
             passwords: password_gate(&config),
             clock_off: AtomicBool::new(false),
             demo,
+            status_lists: StatusLists::default(),
             checkpoints,
             config,
             db,
@@ -197,6 +201,12 @@ impl App {
         let claims = serde_json::to_value(claims).map_err(|_| KeyError::Malformed("the claims do not serialise"))?;
         let (token, _) = self.keys.sign(now, typ, &claims)?;
         Ok(token)
+    }
+
+    /// The key of this moment, for whoever must name it before it signs.
+    pub fn signer(&self, now: UnixTime) -> Result<Signer, SignError> {
+        self.may_sign(now)?;
+        Ok(self.keys.signer(now)?)
     }
 
     /// Whether this replica's clock was too far off when it was last compared.

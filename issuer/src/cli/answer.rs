@@ -121,7 +121,10 @@ pub(super) fn in_words(value: &Value) -> String {
     let words = match value {
         Value::Null => String::new(),
         Value::String(text) => shown(&text.replace('\n', ", ")),
-        Value::Array(items) => items.iter().map(in_words).collect::<Vec<_>>().join(" "),
+        Value::Array(items) => {
+            let items: Vec<String> = items.iter().map(in_words).collect();
+            items.join(if items.iter().any(|item| item.contains(' ')) { ", " } else { " " })
+        }
         Value::Object(keys) => {
             keys.iter().map(|(key, value)| format!("{} {}", shown(key), in_words(value))).collect::<Vec<_>>().join(", ")
         }
@@ -156,6 +159,7 @@ mod tests {
             (json!([]), "—"),
             (json!({}), "—"),
             (json!(["openid", "email"]), "openid email"),
+            (json!(["New York", "Paris"]), "New York, Paris"),
             (json!("1 Street\nLondon"), "1 Street, London"),
             (json!({ "access_token": "10m", "x": true }), "access_token 10m, x true"),
             (

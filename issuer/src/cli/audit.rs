@@ -100,7 +100,11 @@ fn detail(entry: &Entry) -> String {
 }
 
 fn cut(name: &str) -> String {
-    if name.chars().count() <= NAME { name.to_owned() } else { name.chars().take(NAME - 1).chain(['…']).collect() }
+    if name.chars().count() <= NAME {
+        return name.to_owned();
+    }
+    let beginning: String = name.chars().take(NAME - 1).collect();
+    format!("{}…", beginning.trim_end())
 }
 
 #[cfg(test)]

@@ -91,6 +91,7 @@ fn client(app: &App) -> Result<Client, Failure> {
         token_claims: BTreeSet::new(),
         post_logout_redirect_uris: vec![],
         mapped_claims: BTreeMap::new(),
+        status_list: false,
     })?)
 }
 

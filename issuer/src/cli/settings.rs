@@ -36,7 +36,7 @@ impl Settings {
     /// The configuration: the file, over it the environment, over that the options. The secrets of the file's clients need not be
     /// there.
     pub(super) fn load(&self, overrides: &[Override<'_>]) -> Result<Config, Failure> {
-        self.load_by(overrides, |file, environment| Config::load(file, environment))
+        self.load_by(overrides, Config::load)
     }
 
     /// The same with the file's clients and their secrets, for what makes the database's clients so.

@@ -84,6 +84,8 @@ pub(super) struct ClientEntry {
     post_logout_redirect_uris: Vec<RedirectUri>,
     #[serde(default)]
     mapped_claims: BTreeMap<ClaimName, MappedClaim>,
+    #[serde(default)]
+    status_list: bool,
 }
 
 /// Turns the entries into clients, or names the first one that cannot be.
@@ -199,6 +201,7 @@ impl ClientEntry {
             token_claims: self.token_claims,
             post_logout_redirect_uris: self.post_logout_redirect_uris,
             mapped_claims: self.mapped_claims,
+            status_list: self.status_list,
         }
     }
 }

@@ -21,7 +21,7 @@ use serde::{Deserialize, Deserializer, de};
 pub use self::clients::DeclaredClient;
 pub use self::declared::{Declared, Undeclared};
 pub use self::error::{ConfigError, Place};
-pub use self::sections::{Audit, Http, Keys, Limits, Log, LogFormat, Passwords, Sessions, Throttle};
+pub use self::sections::{Audit, Http, Keys, Limits, Log, LogFormat, Passwords, Sessions, StatusLists, Throttle};
 pub use self::storage::{Database, DatabaseTarget, InvalidPostgresUrl, MasterKeySource, PostgresUrl};
 pub use self::tls::TlsFiles;
 
@@ -63,6 +63,8 @@ pub struct Config {
     pub http: Http,
     /// `[tls]`; none, so that TLS ends in front of Passant.
     pub tls: Option<TlsFiles>,
+    /// `[status_lists]`
+    pub status_lists: StatusLists,
     /// `[audit]`
     pub audit: Audit,
     /// `[log]`
@@ -80,7 +82,7 @@ impl Config {
         file: Option<(&Path, &str)>,
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, ConfigError> {
-        load(file, environment, |clients, _, _| Ok(drop(clients))).map(|(config, ())| config)
+        load(file, environment, |_, _, _| Ok(())).map(|(config, ())| config)
     }
 
     /// The same with `[[clients]]` and their secrets, for whoever makes the database's clients what the file declares. `read`
@@ -103,7 +105,20 @@ impl Config {
     /// The defaults, for an issuer at this address.
     pub fn for_issuer(issuer: IssuerUrl) -> Self {
         let Document {
-            listen, data_dir, database, keys, tokens, sessions, passwords, throttle, limits, http, audit, log, ..
+            listen,
+            data_dir,
+            database,
+            keys,
+            tokens,
+            sessions,
+            passwords,
+            throttle,
+            limits,
+            http,
+            status_lists,
+            audit,
+            log,
+            ..
         } = Document::default();
         Self {
             issuer,
@@ -119,6 +134,7 @@ impl Config {
             limits,
             http,
             tls: None,
+            status_lists,
             audit,
             log,
             scopes: BTreeMap::new(),
@@ -180,6 +196,7 @@ struct Document {
     limits: Limits,
     http: Http,
     tls: TlsSection,
+    status_lists: StatusLists,
     audit: Audit,
     log: Log,
     scopes: BTreeMap<Scope, String>,
@@ -203,6 +220,7 @@ impl Default for Document {
             limits: Limits::default(),
             http: Http::default(),
             tls: TlsSection::default(),
+            status_lists: StatusLists::default(),
             audit: Audit::default(),
             log: Log::default(),
             scopes: BTreeMap::new(),
@@ -278,6 +296,7 @@ impl Document {
             limits: self.limits,
             http: self.http,
             tls,
+            status_lists: self.status_lists,
             audit: self.audit,
             log: self.log,
             scopes: self.scopes,

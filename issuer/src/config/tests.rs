@@ -253,6 +253,7 @@ fn the_environment_overrides_the_file() {
         ("PASSANT_DATA_DIR", "2026"),
         ("PASSANT_KEYS__PERIOD", "20d"),
         ("PASSANT_PASSWORDS__QUEUE", "7"),
+        ("PASSANT_STATUS_LISTS__AGGREGATION", "true"),
         ("PASSANT_LIMITS__BODY", "1 MiB"),
         ("PASSANT_HTTP__TRUSTED_PROXIES", "10.0.0.0/8, 192.0.2.1"),
         ("PASSANT_DATABASE__URL", "postgres://db/passant"),
@@ -263,7 +264,7 @@ fn the_environment_overrides_the_file() {
     let config = load(text, &environment).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!((config.issuer.as_str(), config.data_dir.as_path()), ("https://env.example", Path::new("2026")));
     assert_eq!((config.keys.period, config.keys.lead), (Duration::from_secs(20 * 86_400), Duration::from_secs(3 * 3600)));
-    assert_eq!((config.passwords.queue, config.limits.body), (7, 1 << 20));
+    assert_eq!((config.passwords.queue, config.limits.body, config.status_lists.aggregation), (7, 1 << 20, true));
     assert_eq!(Ok(config.http.trusted_proxies), TrustedProxies::parse(["10.0.0.0/8", "192.0.2.1"]));
     assert!(matches!(&config.database.target, DatabaseTarget::Postgres(url) if url.expose() == "postgres://db/passant"));
     assert!(matches!(&config.master_key, MasterKeySource::Variable { value, .. } if value.expose() == "the master key"));
@@ -278,6 +279,8 @@ fn a_wrong_variable_is_refused_by_its_name() {
         ("PASSANT_KEYS__PERIOD", "soon", "keys.period", "number with a unit"),
         ("PASSANT_KEYS__LEAD", "1m", "keys.lead", "twice jwks_max_age"),
         ("PASSANT_KEYS__PERIOD__X", "1d", "keys.period.x", "no such key"),
+        ("PASSANT_STATUS_LISTS__AGGREGATION", "perhaps", "status_lists.aggregation", "not true or false"),
+        ("PASSANT_STATUS_LISTS__TTL", "4s", "status_lists.ttl", "5s"),
         ("PASSANT_DATABASE__CONNECTIONS", "many", "database.connections", "not a number"),
         ("PASSANT_DATABASE", "postgres://u:hunter2@db", "database", "expected is a section"),
         ("PASSANT_CLIENTS__ID", "x", "clients.id", "file only"),

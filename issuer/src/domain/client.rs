@@ -55,6 +55,9 @@ pub struct Registration {
     /// Which of a user's roles and attributes it is told, by the name of the claim.
     #[serde(default)]
     pub mapped_claims: BTreeMap<ClaimName, MappedClaim>,
+    /// Whether its access tokens have a place in a Token Status List, for verifiers that know nothing of Passant's feed.
+    #[serde(default)]
+    pub status_list: bool,
 }
 
 impl Client {
@@ -274,6 +277,7 @@ mod tests {
             token_claims: BTreeSet::new(),
             post_logout_redirect_uris: vec![],
             mapped_claims: BTreeMap::new(),
+            status_list: false,
         }
     }
 

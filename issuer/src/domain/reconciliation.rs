@@ -114,6 +114,7 @@ mod tests {
             token_claims: Default::default(),
             post_logout_redirect_uris: vec![],
             mapped_claims: Default::default(),
+            status_list: false,
         };
         WithSecrets { client: Client::new(registration).unwrap(), secrets: vec![TokenHash::of(secret)] }
     }

@@ -159,7 +159,7 @@ mod tests {
         replace(&path, &[new.clone(), old.clone()]).unwrap();
         assert_eq!((ids(&path), mode(&path)), (vec![new.id().to_owned(), old.id().to_owned()], 0o600));
         let beside = keep_beside(&path, &old).unwrap();
-        replace(&path, &[new.clone()]).unwrap();
+        replace(&path, std::slice::from_ref(&new)).unwrap();
         assert_eq!((ids(&path), ids(&beside), mode(&beside)), (vec![new.id().to_owned()], vec![old.id().to_owned()], 0o600));
         assert_eq!(fs::read_dir(&directory.0).unwrap().count(), 2, "no draft stays behind");
     }

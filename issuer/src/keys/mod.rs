@@ -22,7 +22,7 @@ pub use generate::{FixtureKeys, FreshKey, GenerateKey, RsaGenerator, RsaSize};
 pub use jwks::JwksDocument;
 pub use master::{MasterKey, MasterKeyError};
 pub use place::MasterKeyPlace;
-pub use ring::KeyRing;
+pub use ring::{KeyRing, Signer};
 
 #[cfg(test)]
 mod tests;

@@ -26,6 +26,7 @@ pub mod session_list;
 pub mod sessions;
 pub mod set_up_tokens;
 pub mod signing_keys;
+pub mod status_lists;
 pub mod sweep;
 pub mod users;
 

@@ -77,6 +77,18 @@ fn mapped_claims_are_registered_by_command() {
 }
 
 #[test]
+fn places_in_status_lists_are_switched_on_and_off_by_command() {
+    let place = Place::new("");
+    place.json(&BATCH, "");
+    assert_eq!(shown(&place, "batch")["status_list"], false, "off unless it is asked for");
+    for (option, listed) in [("--status-list", true), ("--status-list=false", false), ("--status-list=true", true)] {
+        assert_eq!(place.json(&["clients", "update", "batch", option], "")["changed"], true);
+        assert_eq!(shown(&place, "batch")["status_list"], listed);
+    }
+    assert_eq!(place.json(&["clients", "update", "batch", "--name", "Batch"], "")["client"]["status_list"], true);
+}
+
+#[test]
 fn secrets_are_rotated_shown_once_and_warned_of() {
     let place = Place::new("");
     let first = place.json(&[&BATCH[..], &["--secret-expires-in", "10d"]].concat(), "");

@@ -79,6 +79,7 @@ mod session_list;
 mod sessions;
 mod set_up_tokens;
 mod signing_keys;
+mod status_lists;
 mod sweep;
 mod users;
 

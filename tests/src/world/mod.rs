@@ -143,6 +143,10 @@ impl World {
 
     /// An issuer with a configuration of its own.
     pub async fn with(engine: Engine, change: impl FnOnce(&mut Config)) -> Self {
+        Self::begin(engine, change, false).await
+    }
+
+    async fn begin(engine: Engine, change: impl FnOnce(&mut Config), demo: bool) -> Self {
         let clock = ManualClock::at(BEGINNING);
         let storage = Storage::new(engine).await;
         let mut config = Config::for_issuer(ISSUER.parse::<IssuerUrl>().expect("the issuer is one"));
@@ -156,7 +160,7 @@ impl World {
         let master = MasterKey::parse(&"A".repeat(43)).expect("a master key");
         master_file::replace(&home.0.join(MASTER_KEY), &[master]).expect("the master key can be written");
         let place = MasterKeyPlace::File(home.0.join(MASTER_KEY));
-        let app = replica(config, &storage, (&clock, &held), place).await.expect("the issuer opens");
+        let app = replica(config, &storage, (&clock, &held), (place, demo)).await.expect("the issuer opens");
         Self { router: passant::http::router(&app), app, clock, secrets: Arc::default(), held, storage, home }
     }
 
@@ -188,13 +192,16 @@ impl World {
 
     /// The same with its master key from another place.
     pub async fn replica_from(&self, place: MasterKeyPlace) -> Arc<App> {
-        replica(self.app.config.clone(), &self.storage, (&self.clock, &self.held), place).await.expect("the issuer opens")
+        self.another(place).await.expect("the issuer opens")
     }
 
     /// Why a process with these master keys does not start.
     pub async fn refused_replica(&self, place: MasterKeyPlace) -> String {
-        let opened = replica(self.app.config.clone(), &self.storage, (&self.clock, &self.held), place).await;
-        opened.err().expect("it does not open").to_string()
+        self.another(place).await.err().expect("it does not open").to_string()
+    }
+
+    async fn another(&self, place: MasterKeyPlace) -> Result<Arc<App>, OpenError> {
+        replica(self.app.config.clone(), &self.storage, (&self.clock, &self.held), (place, self.app.demo)).await
     }
 
     /// The database.
@@ -247,14 +254,14 @@ async fn replica(
     config: Config,
     storage: &Storage,
     (clock, held): (&ManualClock, &Held),
-    master: MasterKeyPlace,
+    (master, demo): (MasterKeyPlace, bool),
 ) -> Result<Arc<App>, OpenError> {
     let parts = Parts {
         db: storage.open(clock).await,
         master,
         clock: Arc::new(clock.clone()),
         generator: Arc::new(fixture_keys()),
-        demo: false,
+        demo,
         checkpoints: Arc::new(held.clone()),
     };
     App::open(config, parts).await

@@ -80,6 +80,7 @@ impl Arguments {
             token_claims: BTreeSet::new(),
             post_logout_redirect_uris: Vec::new(),
             mapped_claims: BTreeMap::new(),
+            status_list: false,
         };
         self.options.apply(&mut registration);
         registration
