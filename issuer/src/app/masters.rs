@@ -63,7 +63,7 @@ impl Masters {
         let known = read(&place).await?;
         let name = seen.in_force.as_deref();
         let found = known.iter().find(|key| name.is_none_or(|name| key.id() == name));
-        let in_force = found.ok_or_else(|| unknown(&place, name.unwrap_or_default(), &known))?;
+        let in_force = found.ok_or_else(|| unknown(&place, name.unwrap_or_default(), &known, "put it there"))?;
         let current = Current::new(seen.clone(), known.clone(), in_force.clone());
         Ok(Self { place, current: RwLock::new(Arc::new(current)), asked: Mutex::default() })
     }
@@ -90,7 +90,7 @@ impl Masters {
             }
             None => {
                 self.set(Current { at_hand: false, ..current.as_ref().clone() });
-                Err(unknown(&self.place, name, &known))
+                Err(unknown(&self.place, name, &known, self.place.remedy()))
             }
         }
     }
@@ -196,7 +196,7 @@ async fn read(place: &MasterKeyPlace) -> Result<Vec<MasterKey>, KeyError> {
     Ok(read.map_err(|fault| MasterKeyError::Command(std::io::Error::other(fault)))??)
 }
 
-fn unknown(place: &MasterKeyPlace, in_force: &str, given: &[MasterKey]) -> KeyError {
-    let (place, remedy) = (place.place(), place.remedy());
-    KeyError::MasterKeyUnknown { in_force: in_force.to_owned(), place, given: master::names(given), remedy }
+fn unknown(place: &MasterKeyPlace, in_force: &str, given: &[MasterKey], remedy: &'static str) -> KeyError {
+    let (in_force, given) = (in_force.to_owned(), master::names(given));
+    KeyError::MasterKeyUnknown { in_force, place: place.place(), given, remedy }
 }

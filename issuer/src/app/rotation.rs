@@ -68,10 +68,9 @@ enum Change {
 async fn change(app: &App, decide: impl Fn(&[SigningKey]) -> Option<(Rotation, Vec<KeyId>)>) -> Result<Change, RotationError> {
     for _ in 0..ATTEMPTS {
         let seen = read(&app.db).await?;
-        app.masters.follow(&seen.masters, app.clock().monotonic()).await?;
+        load(app, &seen).await?;
         let Some((rotation, revoke)) = decide(&seen.rows) else { return Ok(Change::Nothing) };
         if rotation.is_nothing() && revoke.is_empty() {
-            load(app, seen).await?;
             return Ok(Change::Nothing);
         }
         let insert = match rotation.new_key {
@@ -103,14 +102,14 @@ pub(super) async fn read(db: &Db) -> Result<Seen, StoreError> {
 /// Loads the rows into the ring if they are not what it holds, and follows to another master key; how a running server notices
 /// another's change.
 pub async fn reload(app: &App) -> Result<(), RotationError> {
-    load(app, read(&app.db).await?).await
+    load(app, &read(&app.db).await?).await
 }
 
 /// What was revoked leaves the ring even where the master key in force is not at hand.
-async fn load(app: &App, seen: Seen) -> Result<(), RotationError> {
+pub(super) async fn load(app: &App, seen: &Seen) -> Result<(), RotationError> {
     let followed = app.masters.follow(&seen.masters, app.clock().monotonic()).await;
     if !app.keys.is_current(&seen.rows) {
-        let replaced = app.keys.replace(seen.rows, &app.masters.known());
+        let replaced = app.keys.replace(seen.rows.clone(), &app.masters.known());
         // Why the master key is missing says more than which row it does not open.
         return Ok(followed.and(replaced)?);
     }

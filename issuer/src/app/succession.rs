@@ -2,7 +2,7 @@
 //! every signing key dead. At every moment the database holds what the master key that it names opens.
 
 use super::App;
-use super::rotation::{ATTEMPTS, RotationError, make, read, reload};
+use super::rotation::{ATTEMPTS, RotationError, load, make, read, reload};
 use crate::domain::signing_key::{self, SigningKey};
 use crate::keys::{KeyError, MasterKey, seal};
 use crate::store::master_keys::{self, Replaced, Replacement, Resealing, Succession};
@@ -12,7 +12,7 @@ use crate::store::master_keys::{self, Replaced, Replacement, Resealing, Successi
 pub async fn reseal(app: &App, to: &MasterKey) -> Result<bool, RotationError> {
     for _ in 0..ATTEMPTS {
         let seen = read(&app.db).await?;
-        app.masters.follow(&seen.masters, app.clock().monotonic()).await?;
+        load(app, &seen).await?;
         let from = app.masters.in_force();
         if from.id() == to.id() {
             return Ok(false);

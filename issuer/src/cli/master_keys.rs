@@ -2,14 +2,14 @@
 //! environment variable or a command must yield the new key first, with the old one behind it. Wherever it is interrupted, the place
 //! holds the master key in force, and the same command goes on.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
 use super::answer::{Answer, Failure};
 use crate::app::{App, succession};
-use crate::keys::{MasterKey, master, master_file};
+use crate::keys::{MasterKey, MasterKeyError, master, master_file};
 
 /// How a master key is made by hand.
 const BY_HAND: &str = "openssl rand -base64 32 | tr '+/' '-_' | tr -d '='";
@@ -26,7 +26,7 @@ pub(super) async fn rotate(app: &App) -> Result<Answer, Failure> {
     if resealed {
         succession::reseal(app, &new).await?;
     }
-    let retired = held.settle(&new, Retired::Kept)?;
+    let settled = held.settle(&new, Retired::Kept);
     let mut text = match resealed {
         true => {
             format!("The master key {} is in force. Every signing key is sealed under it, and every token lives on.", new.id())
@@ -34,14 +34,15 @@ pub(super) async fn rotate(app: &App) -> Result<Answer, Failure> {
         false => format!("The master key {} was in force already; what an interrupted move had left is tidied up.", new.id()),
     };
     text.push_str(&held.advice(&new));
-    for (id, beside) in &retired {
+    for (id, beside) in &settled.kept {
         let beside = beside.display();
         text.push_str(&format!(
             "\nThe old one, {id}, is kept in {beside}: backups from before open with it alone. Delete it once they are gone."
         ));
     }
-    let kept: Vec<String> = retired.iter().map(|(_, beside)| beside.display().to_string()).collect();
-    Ok(Answer { document: json!({ "master_key_id": new.id(), "changed": resealed, "kept": kept }), text })
+    let kept: Vec<String> = settled.kept.iter().map(|(_, beside)| beside.display().to_string()).collect();
+    let document = json!({ "master_key_id": new.id(), "changed": resealed, "kept": kept });
+    Ok(settled.told(Answer { document, text }))
 }
 
 /// Another master key, and all signing keys dead but a new one.
@@ -55,7 +56,7 @@ pub(super) async fn replace(app: &App, prepared: bool) -> Result<Answer, Failure
         Next::Prepared(_) | Next::None => held.with_fresh(&old)?.ok_or_else(|| held.ask_for_one(&old))?,
     };
     let replaced = succession::replace(app, &new).await?;
-    held.settle(&new, Retired::Forgotten)?;
+    let settled = held.settle(&new, Retired::Forgotten);
     let signing = app.keys.signing_kid(app.now());
     let dead = replaced.dead.iter().map(|kid| kid.as_str()).collect::<Vec<_>>().join(", ");
     let text = format!(
@@ -67,7 +68,26 @@ pub(super) async fn replace(app: &App, prepared: bool) -> Result<Answer, Failure
         held.advice(&new)
     );
     let document = json!({ "revoked": replaced.dead, "signing": signing, "master_key_id": new.id() });
-    Ok(Answer { document, text }.effective(Some(replaced.tick)))
+    Ok(settled.told(Answer { document, text }.effective(Some(replaced.tick))))
+}
+
+/// What became of a file once the database had moved.
+struct Settled {
+    kept: Vec<(String, PathBuf)>,
+    left: Option<String>,
+}
+
+impl Settled {
+    /// The answer, with what is left to tidy up.
+    fn told(self, mut answer: Answer) -> Answer {
+        if let Some(left) = self.left {
+            answer.text.push_str(&format!("\nThe old master key is still in the file as well: {left}. Take it out by hand."));
+            if let Some(members) = answer.document.as_object_mut() {
+                members.insert("left".to_owned(), json!(left));
+            }
+        }
+        answer
+    }
 }
 
 /// What the place of the master keys yields, with nobody else changing a file meanwhile.
@@ -137,18 +157,26 @@ impl Place {
         Ok(Some(fresh))
     }
 
-    /// Leaves the key in force alone in the file; where the others are kept.
-    fn settle(&self, in_force: &MasterKey, retired: Retired) -> Result<Vec<(String, PathBuf)>, Failure> {
-        let Some(file) = &self.file else { return Ok(vec![]) };
-        let done = |error| Failure::new(format_args!("the master key {} is in force; but {error}", in_force.id()));
+    /// Leaves the key in force alone in the file. What cannot be tidied up does no harm: the key in force is there.
+    fn settle(&self, in_force: &MasterKey, retired: Retired) -> Settled {
         let mut kept = Vec::new();
+        let left = self.file.as_ref().and_then(|file| self.tidy(file, in_force, retired, &mut kept).err());
+        Settled { kept, left: left.map(|error| error.to_string()) }
+    }
+
+    fn tidy(
+        &self,
+        file: &Path,
+        in_force: &MasterKey,
+        retired: Retired,
+        kept: &mut Vec<(String, PathBuf)>,
+    ) -> Result<(), MasterKeyError> {
         if retired == Retired::Kept {
-            for old in master_file::load(file).map_err(done)?.iter().filter(|key| key.id() != in_force.id()) {
-                kept.push((old.id().to_owned(), master_file::keep_beside(file, old).map_err(done)?));
+            for old in master_file::load(file)?.iter().filter(|key| key.id() != in_force.id()) {
+                kept.push((old.id().to_owned(), master_file::keep_beside(file, old)?));
             }
         }
-        master_file::replace(file, std::slice::from_ref(in_force)).map_err(done)?;
-        Ok(kept)
+        master_file::replace(file, std::slice::from_ref(in_force))
     }
 
     fn ask_for_one(&self, old: &MasterKey) -> Failure {
@@ -179,6 +207,9 @@ fn alone(file: &Path) -> Result<File, Failure> {
     let directory = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let refused = |why: &dyn std::fmt::Display| Failure::new(format_args!("{} cannot be locked: {why}", directory.display()));
     let lock = File::open(directory).map_err(|fault| refused(&fault))?;
-    lock.try_lock().map_err(|fault| refused(&fault))?;
-    Ok(lock)
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(refused(&"another of these commands runs just now")),
+        Err(TryLockError::Error(fault)) => Err(refused(&fault)),
+    }
 }

@@ -22,6 +22,8 @@ const NEXT: &str = "a loom that weaves flowers";
 
 /// Does one act in a world of its own.
 async fn walk(engine: Engine, cause: Cause) {
+    // Built before anything is held: a request is not held for ever.
+    passant_tests::binary::passant();
     let cap = if cause == Cause::SessionEvicted { 2 } else { 0 };
     let world = Arc::new(World::with(engine, |config| config.sessions.most = cap).await);
     let mut scene = Scene::set(&world, cause).await;
