@@ -64,7 +64,7 @@ on_both_engines! {
         let new = in_force(&world).await;
         assert_ne!(new, old);
         assert_eq!((&answer["master_key_id"], &answer["changed"]), (&Value::from(new.clone()), &Value::from(true)));
-        assert_eq!(ids(&world.master_key()), [new.clone()]);
+        assert_eq!(ids(&world.master_key()), std::slice::from_ref(&new));
         let kept = beside(&world.master_key());
         assert_eq!((ids(&kept[0]), kept.len()), (vec![old.clone()], 1));
         assert_eq!(std::fs::metadata(&kept[0]).unwrap().permissions().mode() & 0o777, 0o600);

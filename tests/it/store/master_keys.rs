@@ -117,7 +117,7 @@ on_both_databases! {
         assert_eq!(replaced.dead, [keys[1].kid.clone(), keys[2].kid.clone()]);
         assert_eq!(replaced.tick, it.tick().await);
         let living: Vec<KeyId> = all(&it).await.into_iter().filter(|key| !key.is_revoked()).map(|key| key.kid).collect();
-        assert_eq!(living, [replacement.key.kid.clone()]);
+        assert_eq!(living, std::slice::from_ref(&replacement.key.kid));
         let after = said(&it).await;
         assert_eq!(after.in_force.as_deref(), Some("new"));
         assert!(after.retired.iter().all(|retired| retired.sealed_refresh_key.is_none()), "what it derived is worth nothing");
