@@ -17,6 +17,7 @@ pub mod consents;
 mod error;
 pub mod evidence;
 pub mod feed_head;
+pub mod feed_tail;
 pub mod grants;
 mod migrate;
 pub mod refresh_tokens;
@@ -27,6 +28,7 @@ pub mod set_up_tokens;
 pub mod signing_keys;
 pub mod sweep;
 pub mod users;
+pub mod wake;
 
 pub use db::{Conn, Db, Tx};
 pub use error::StoreError;

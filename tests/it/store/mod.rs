@@ -69,6 +69,7 @@ mod coverage;
 mod db;
 mod evidence;
 mod feed_head;
+mod feed_tail;
 mod grants;
 mod migrate;
 mod refresh_tokens;
@@ -80,6 +81,7 @@ mod set_up_tokens;
 mod signing_keys;
 mod sweep;
 mod users;
+mod wake;
 
 /// When everything here happens, unless a test says otherwise.
 const NOW: UnixTime = BEGINNING;
