@@ -4,6 +4,8 @@
 mod clients;
 mod declared;
 mod error;
+mod feed;
+mod secrets;
 mod sections;
 mod source;
 mod storage;
@@ -21,11 +23,13 @@ use serde::{Deserialize, Deserializer, de};
 pub use self::clients::DeclaredClient;
 pub use self::declared::{Declared, Undeclared};
 pub use self::error::{ConfigError, Place};
+pub use self::feed::{Feed, FeedAccess};
 pub use self::sections::{Audit, Http, Keys, Limits, Log, LogFormat, Passwords, Sessions, Throttle};
 pub use self::storage::{Database, DatabaseTarget, InvalidPostgresUrl, MasterKeySource, PostgresUrl};
 pub use self::tls::TlsFiles;
 
 use self::clients::{ClientEntry, Surroundings};
+use self::feed::FeedSection;
 use self::source::{Source, Step::At, Step::Key};
 use self::storage::{DatabaseSection, MASTER_KEY_KINDS, MasterKeySection};
 use self::tls::TlsSection;
@@ -59,6 +63,8 @@ pub struct Config {
     pub throttle: Throttle,
     /// `[limits]`
     pub limits: Limits,
+    /// `[feed]`; public.
+    pub feed: Feed,
     /// `[http]`
     pub http: Http,
     /// `[tls]`; none, so that TLS ends in front of Passant.
@@ -113,6 +119,7 @@ impl Config {
             passwords,
             throttle,
             limits,
+            feed: Feed { access: FeedAccess::Public },
             http,
             tls: None,
             audit,
@@ -129,6 +136,8 @@ fn overlay(source: &mut Source<'_>, environment: &BTreeMap<String, String>) -> R
     let master_key = environment.get("PASSANT_MASTER_KEY__ENV").map(String::as_str);
     let mut named: Vec<String> =
         master_key.or_else(|| source.text(&[Key("master_key"), Key("env")])).map(str::to_owned).into_iter().collect();
+    let feed = environment.get("PASSANT_FEED__BEARER_ENV").map(String::as_str);
+    named.extend(feed.or_else(|| source.text(&[Key("feed"), Key("bearer_env")])).map(str::to_owned));
     for client in 0..source.len(&[Key("clients")]) {
         named.extend(source.text(&[Key("clients"), At(client), Key("secret_env")]).map(str::to_owned));
     }
@@ -159,6 +168,7 @@ struct Document {
     passwords: Passwords,
     throttle: Throttle,
     limits: Limits,
+    feed: FeedSection,
     http: Http,
     tls: TlsSection,
     audit: Audit,
@@ -182,6 +192,7 @@ impl Default for Document {
             passwords: Passwords::default(),
             throttle: Throttle::default(),
             limits: Limits::default(),
+            feed: FeedSection::default(),
             http: Http::default(),
             tls: TlsSection::default(),
             audit: Audit::default(),
@@ -218,6 +229,11 @@ impl Document {
                 ["throttle", "first_delay", "longest_delay"],
                 "first_delay must not be longer than longest_delay",
             ),
+            (
+                self.limits.streams < self.limits.connections,
+                ["limits", "streams", "connections"],
+                "streams must be fewer than connections: people sign in by those that are left",
+            ),
         ];
         for (holds, [section, one, other], reason) in rules {
             if !holds {
@@ -245,6 +261,7 @@ impl Document {
         let tls = self.tls.resolve(source, &self.issuer)?;
         let surroundings =
             Surroundings { declared: Declared { scopes: &self.scopes, resources: &self.resources }, lifetimes: self.tokens };
+        let feed = self.feed.resolve(source, &variable, &read)?;
         let clients = clients::resolve(self.clients, source, &surroundings, variable, read)?;
         Ok(Config {
             issuer: self.issuer,
@@ -258,6 +275,7 @@ impl Document {
             passwords: self.passwords,
             throttle: self.throttle,
             limits: self.limits,
+            feed,
             http: self.http,
             tls,
             audit: self.audit,
