@@ -16,6 +16,7 @@ use crate::clock::{Clock, UnixTime};
 use crate::config::Config;
 use crate::domain::password::Cost;
 use crate::domain::signing_key::{KeyPolicy, KeyPolicyError, KeyTimes};
+use crate::feed::{Feed, Sources};
 use crate::keys::{GenerateKey, KeyError, KeyRing, MasterKey, master};
 use crate::secret::DerivedKey;
 use crate::store::{Db, StoreError, signing_keys};
@@ -34,6 +35,8 @@ pub struct App {
     pub db: Db,
     /// The signing keys.
     pub keys: KeyRing,
+    /// The revocation feed.
+    pub feed: Feed,
     /// The gate before argon2id.
     pub passwords: PasswordGate,
     /// Whether the demonstration's page is shown.
@@ -120,6 +123,7 @@ impl App {
         };
         let keys = KeyRing::new(rows, master, policy(&config)?)?;
         let app = Arc::new(Self {
+            feed: Feed::new(&config),
             passwords: password_gate(&config),
             csrf_key: keys.master().derive(master::CSRF),
             refresh_key: keys.master().derive(master::REFRESH_SUCCESSORS),
@@ -180,6 +184,11 @@ impl App {
         let claims = serde_json::to_value(claims).map_err(|_| KeyError::Malformed("the claims do not serialise"))?;
         let (token, _) = self.keys.sign(now, typ, &claims)?;
         Ok(token)
+    }
+
+    /// What the feed is made from at this moment.
+    pub fn feed_sources(&self) -> Sources<'_> {
+        Sources { db: &self.db, keys: &self.keys, clock: &*self.clock, may_sign: !self.clock_off() }
     }
 
     /// Whether this replica's clock was too far off when it was last compared.
