@@ -1,6 +1,7 @@
 //! A signed message: the payload as FEED.md writes it, and what those who send it need to know of it.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use serde::Serialize;
@@ -69,7 +70,7 @@ pub(super) struct Read {
     /// When the read was about to begin.
     pub(super) iat: UnixTime,
     /// The same by the monotonic clock.
-    pub(super) at: std::time::Duration,
+    pub(super) at: Duration,
 }
 
 /// What a message holds beside the head.
@@ -78,6 +79,9 @@ pub(super) enum Contents<'a> {
     Entries { after: Tick, entries: &'a [Entry] },
     Cutoffs(&'a [(NamedCutoff, Tick)]),
 }
+
+/// Names by level.
+type Levels<'a> = BTreeMap<&'a str, Vec<&'a str>>;
 
 #[derive(Serialize)]
 struct Payload<'a> {
@@ -92,7 +96,7 @@ struct Payload<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     after: Option<Tick>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    entries: Option<Vec<(Tick, BTreeMap<&'a str, Vec<&'a str>>)>>,
+    entries: Option<Vec<(Tick, Levels<'a>)>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cutoffs: Option<BTreeMap<&'a str, Vec<NameOrBehind<'a>>>>,
 }
@@ -132,8 +136,8 @@ pub(super) fn sign(issuer: &str, sources: &Sources<'_>, read: &Read, contents: &
     Ok(Message { head: read.head.clone(), kind, keys, jws })
 }
 
-fn by_level(entry: &Entry) -> BTreeMap<&str, Vec<&str>> {
-    let mut levels: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+fn by_level(entry: &Entry) -> Levels<'_> {
+    let mut levels = Levels::new();
     for cutoff in &entry.cutoffs {
         levels.entry(&cutoff.level).or_default().push(&cutoff.identifier);
     }

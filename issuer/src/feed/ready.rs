@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn budget_of_a_second_ends_and_the_next_second_has_its_own() {
         let mut ready = Ready::default();
-        let at = |second| Duration::from_secs(100 + second);
+        let at = |second: u64| Duration::from_secs(100 + second);
         for second in 0..2 {
             for after in 0..60 {
                 let made = ready.delta(at(second), Tick::new(after), &head(99), || message(head(99))).unwrap();

@@ -80,6 +80,7 @@ impl OAuthError {
 
     /// 409: the position contradicts this issuer's history.
     pub(crate) fn contradiction(how: Contradiction) -> Self {
+        tracing::info!(%how, "a follower of the feed contradicts this issuer's history");
         let description = format!("this issuer's history never had that position: {how}");
         Self { status: StatusCode::CONFLICT, ..Self::bad_request("contradiction", description) }
     }

@@ -64,7 +64,8 @@ on_both_databases! {
             news(&it.db).await;
         }
         // Its connection is lost, and comes back by itself.
-        execute(&it.other, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'").await;
+        let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND datname = current_database()";
+        execute(&it.other, end).await;
         news(&it.db).await;
         raise(&it.other).await;
         news(&it.db).await;
