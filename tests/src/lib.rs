@@ -12,6 +12,7 @@ pub mod authority;
 pub mod binary;
 pub mod browser;
 pub mod clients;
+pub mod follower;
 pub mod issuer;
 mod keeper;
 pub mod postgres;

@@ -17,6 +17,7 @@ use crate::clock::{Clock, UnixTime};
 use crate::config::Config;
 use crate::domain::password::Cost;
 use crate::domain::signing_key::{KeyPolicy, KeyPolicyError, KeyTimes};
+use crate::feed::{Feed, Sources};
 use crate::keys::{GenerateKey, KeyError, KeyRing, MasterKey, Signer, master};
 use crate::secret::DerivedKey;
 use crate::store::{Db, StoreError, signing_keys};
@@ -36,6 +37,8 @@ pub struct App {
     pub db: Db,
     /// The signing keys.
     pub keys: KeyRing,
+    /// The revocation feed.
+    pub feed: Feed,
     /// The gate before argon2id.
     pub passwords: PasswordGate,
     /// Whether the demonstration's page is shown.
@@ -123,6 +126,7 @@ impl App {
         };
         let keys = KeyRing::new(rows, master, policy(&config)?)?;
         let app = Arc::new(Self {
+            feed: Feed::new(&config),
             passwords: password_gate(&config),
             csrf_key: keys.master().derive(master::CSRF),
             refresh_key: keys.master().derive(master::REFRESH_SUCCESSORS),
@@ -190,6 +194,11 @@ impl App {
     pub fn signer(&self, now: UnixTime) -> Result<Signer, SignError> {
         self.may_sign()?;
         Ok(self.keys.signer(now)?)
+    }
+
+    /// What the feed is made from at this moment.
+    pub fn feed_sources(&self) -> Sources<'_> {
+        Sources { db: &self.db, keys: &self.keys, clock: &*self.clock, may_sign: !self.clock_off() }
     }
 
     /// Whether this replica's clock was too far off when it was last compared.

@@ -170,6 +170,10 @@ pub struct Limits {
     /// The most connections of one address, trusted proxies' excepted; 256. Further ones are closed.
     #[serde(deserialize_with = "count::<1, 1048576, _>")]
     pub connections_per_address: u32,
+    /// The most followers of the revocation feed at a time, of one address `connections_per_address`; 512. Further ones are
+    /// answered 503. Fewer than `connections`.
+    #[serde(deserialize_with = "count::<1, 1048576, _>")]
+    pub streams: u32,
     /// How long the TLS handshake may take, and then the head of a request; 10 seconds.
     #[serde(deserialize_with = "lasting::<1, MINUTE, _>")]
     pub head_timeout: Duration,
@@ -181,7 +185,8 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         let [request_timeout, head_timeout, idle_timeout] = [30, 10, 60].map(Duration::from_secs);
-        Self { request_timeout, body: 64 << 10, connections: 1024, connections_per_address: 256, head_timeout, idle_timeout }
+        let (connections, connections_per_address, streams) = (1024, 256, 512);
+        Self { request_timeout, body: 64 << 10, connections, connections_per_address, streams, head_timeout, idle_timeout }
     }
 }
 

@@ -10,6 +10,9 @@ use sha2::{Digest, Sha256};
 use super::ids::{ClientId, FeedId, GrantId, KeyId, SessionId, Tick, TokenId, UserId};
 use crate::clock::UnixTime;
 
+/// The level at which keys die.
+pub const KEY_LEVEL: &str = "kid";
+
 /// What a cut-off kills: all that this target had before the cut-off's tick, or, for a key, all that it signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
@@ -42,7 +45,7 @@ impl Target {
             Self::Session(_) => "sid",
             Self::Grant(_) => "gid",
             Self::Token(_) => "jti",
-            Self::Key(_) => "kid",
+            Self::Key(_) => KEY_LEVEL,
         }
     }
 

@@ -9,6 +9,7 @@ pub mod client_address;
 pub mod code;
 pub mod consent;
 pub mod cutoff;
+pub mod feed;
 pub mod grant;
 pub mod ids;
 pub mod issuer_url;

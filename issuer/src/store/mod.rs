@@ -16,6 +16,7 @@ pub mod consents;
 mod error;
 pub mod evidence;
 pub mod feed_head;
+pub mod feed_tail;
 pub mod grants;
 mod migrate;
 pub mod refresh_tokens;
@@ -27,6 +28,7 @@ pub mod signing_keys;
 pub mod status_lists;
 pub mod sweep;
 pub mod users;
+pub mod wake;
 
 pub use db::{Conn, Db, Tx};
 pub use error::StoreError;

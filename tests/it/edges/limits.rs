@@ -127,12 +127,14 @@ async fn head_that_is_too_large_is_414_or_431_with_our_headers() {
     }
 }
 
-async fn http2(listening: &Listening) -> (h2::client::SendRequest<axum::body::Bytes>, JoinHandle<Result<(), h2::Error>>) {
+pub(super) async fn http2(
+    listening: &Listening,
+) -> (h2::client::SendRequest<axum::body::Bytes>, JoinHandle<Result<(), h2::Error>>) {
     let (client, connection) = h2::client::handshake(listening.connect().await).await.unwrap();
     (client, tokio::spawn(connection))
 }
 
-fn asking(path: &str) -> Request<()> {
+pub(super) fn asking(path: &str) -> Request<()> {
     Request::builder().uri(format!("https://auth.example.com{path}")).body(()).unwrap()
 }
 

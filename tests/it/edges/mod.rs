@@ -5,6 +5,7 @@ mod framing;
 mod hosts;
 mod limits;
 mod log;
+mod streams;
 mod tls;
 
 use std::future::Future;

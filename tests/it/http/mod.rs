@@ -15,6 +15,7 @@ mod login;
 mod logout;
 mod redirect_tricks;
 mod resume;
+mod revocations;
 mod revoke;
 pub(crate) mod routes;
 mod set_up;

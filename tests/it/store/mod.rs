@@ -68,6 +68,7 @@ mod coverage;
 mod db;
 mod evidence;
 mod feed_head;
+mod feed_tail;
 mod grants;
 mod migrate;
 mod refresh_tokens;
@@ -80,6 +81,7 @@ mod signing_keys;
 mod status_lists;
 mod sweep;
 mod users;
+mod wake;
 
 /// When everything here happens, unless a test says otherwise.
 const NOW: UnixTime = BEGINNING;

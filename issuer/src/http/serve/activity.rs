@@ -34,6 +34,7 @@ pub(super) struct Patience {
     idle: Duration,
     answer: Duration,
     stalled: Duration,
+    stream: Duration,
 }
 
 impl Patience {
@@ -43,6 +44,8 @@ impl Patience {
             idle: limits.idle_timeout,
             answer: limits.request_timeout,
             stalled: limits.request_timeout + limits.idle_timeout,
+            // Something is said every ten seconds.
+            stream: Duration::from_secs(60),
         }
     }
 }
@@ -58,9 +61,8 @@ pub(super) enum Dispensable {
 
 /// All times are of the monotonic clock.
 struct State {
-    /// When each request began that is being answered. Bytes prolong none: over HTTP/2, a client that takes no answer may exchange
-    /// pings for ever.
-    answering: BTreeMap<u64, Duration>,
+    /// What is being answered. Bytes prolong none: over HTTP/2, a client that takes no answer may exchange pings for ever.
+    answering: BTreeMap<u64, Request>,
     next_request: u64,
     /// When the last byte went in or out.
     byte_at: Duration,
@@ -68,6 +70,14 @@ struct State {
     head_since: Option<Duration>,
     idle_since: Duration,
     beginning: Beginning,
+}
+
+/// A request that is being answered.
+#[derive(Clone, Copy)]
+struct Request {
+    /// When it began; of a stream, when a piece of it was last taken.
+    since: Duration,
+    stream: bool,
 }
 
 enum Beginning {
@@ -114,7 +124,7 @@ impl State {
     fn request_begins(&mut self, now: Duration) -> u64 {
         let number = self.next_request;
         self.next_request += 1;
-        self.answering.insert(number, now);
+        self.answering.insert(number, Request { since: now, stream: false });
         self.head_since = None;
         number
     }
@@ -124,25 +134,33 @@ impl State {
         self.idle_since = now;
     }
 
-    /// Requests are numbered as they begin: the first is the oldest.
-    fn oldest(&self) -> Option<Duration> {
-        self.answering.first_key_value().map(|(_, since)| *since)
+    /// An answer goes on for as long as its pieces are taken.
+    fn streams(&mut self, number: u64, now: Duration) {
+        if let Some(request) = self.answering.get_mut(&number) {
+            *request = Request { since: now, stream: true };
+        }
     }
 
     fn overdue(&self, now: Duration, patience: Patience) -> Option<&'static str> {
         let past = |since: Duration, limit: Duration| now.saturating_sub(since) >= limit;
-        match (self.oldest(), self.head_since) {
-            (None, Some(since)) => past(since, patience.head).then_some("the head of a request did not come in time"),
-            (None, None) => past(self.idle_since, patience.idle).then_some("idle"),
-            (Some(since), _) => past(since, patience.stalled).then_some("an answer was not taken in time"),
+        match (self.answering.is_empty(), self.head_since) {
+            (true, Some(since)) => past(since, patience.head).then_some("the head of a request did not come in time"),
+            (true, None) => past(self.idle_since, patience.idle).then_some("idle"),
+            (false, _) => {
+                let limit = |request: &Request| if request.stream { patience.stream } else { patience.stalled };
+                let late = self.answering.values().any(|request| past(request.since, limit(request)));
+                late.then_some("an answer was not taken in time")
+            }
         }
     }
 
     fn dispensable(&self, now: Duration, patience: Patience) -> Option<Dispensable> {
-        match self.oldest() {
-            None => Some(Dispensable::Waiting(self.head_since.unwrap_or(self.idle_since))),
-            Some(since) => (now.saturating_sub(since) > patience.answer).then_some(Dispensable::NotTaking(since)),
+        if self.answering.is_empty() {
+            return Some(Dispensable::Waiting(self.head_since.unwrap_or(self.idle_since)));
         }
+        let limit = |request: &Request| if request.stream { patience.stream } else { patience.answer };
+        let late = self.answering.values().filter(|request| now.saturating_sub(request.since) > limit(request));
+        late.map(|request| Dispensable::NotTaking(request.since)).min()
     }
 }
 
@@ -150,6 +168,14 @@ impl State {
 pub(super) struct Answering {
     activity: Activity,
     number: u64,
+}
+
+impl Answering {
+    /// Notes that the answer has no end, and that a piece of it was taken.
+    pub(super) fn streams(&self) {
+        let now = self.activity.clock.monotonic();
+        self.activity.state().streams(self.number, now);
+    }
 }
 
 impl Drop for Answering {
@@ -262,7 +288,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
 /// A body whose request is being answered until the last of it was taken.
 pub(super) struct Answer {
     pub(super) body: Body,
-    pub(super) _answering: Answering,
+    pub(super) answering: Answering,
+    /// Whether it has no end.
+    pub(super) streams: bool,
 }
 
 impl HttpBody for Answer {
@@ -270,7 +298,11 @@ impl HttpBody for Answer {
     type Error = axum::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
+        let piece = Pin::new(&mut self.body).poll_frame(cx);
+        if self.streams && piece.is_ready() {
+            self.answering.streams();
+        }
+        piece
     }
 
     fn is_end_stream(&self) -> bool {
@@ -291,6 +323,7 @@ mod tests {
         idle: Duration::from_secs(60),
         answer: Duration::from_secs(30),
         stalled: Duration::from_secs(90),
+        stream: Duration::from_secs(60),
     };
 
     fn at(second: u64) -> Duration {
@@ -362,6 +395,25 @@ mod tests {
             state.request_ends(another, at(second));
         }
         assert_eq!(closed_at(&state), 97);
+    }
+
+    #[test]
+    fn stream_lasts_for_as_long_as_it_is_taken() {
+        let mut state = State::new(at(0));
+        let stream = state.request_begins(at(1));
+        for second in (10..1000).step_by(10) {
+            state.streams(stream, at(second));
+            let late = at(second + 59);
+            assert_eq!((state.overdue(late, PATIENCE), state.dispensable(late, PATIENCE)), (None, None), "{second}");
+        }
+        assert!(state.overdue(at(990 + 60), PATIENCE).is_some());
+        assert_eq!(state.dispensable(at(990 + 61), PATIENCE), Some(Dispensable::NotTaking(at(990))));
+        let other = state.request_begins(at(900));
+        assert!(state.overdue(at(990), PATIENCE).is_some(), "it excuses no answer beside it that is not taken");
+        state.request_ends(other, at(990));
+        state.request_ends(stream, at(991));
+        state.streams(stream, at(2000));
+        assert_eq!(state.dispensable(at(2000), PATIENCE), Some(Dispensable::Waiting(at(991))), "what has ended stays so");
     }
 
     #[test]

@@ -148,7 +148,7 @@ fn guests(guests: &Mutex<Guests>) -> MutexGuard<'_, Guests> {
 }
 
 /// Whoever has one address of version 6 has the other 2^64 of its network too.
-fn one_holder(peer: IpAddr) -> IpAddr {
+pub(in crate::http) fn one_holder(peer: IpAddr) -> IpAddr {
     match peer.to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
         address @ IpAddr::V4(_) => address,
