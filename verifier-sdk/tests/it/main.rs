@@ -1,4 +1,4 @@
-//! The verifier from outside: hostile tokens (V01–V76), hostile key servers (V80–V93), and axum.
+//! The verifier from outside: hostile tokens (V01–V76), hostile key servers (V80–V93), the revocation feed, and axum.
 
 #[cfg(feature = "axum")]
 #[cfg(test)]
@@ -7,6 +7,10 @@ mod axum_layer;
 mod builder;
 #[cfg(test)]
 mod claims;
+#[cfg(test)]
+mod feed;
+#[cfg(test)]
+mod following;
 #[cfg(feature = "http")]
 #[cfg(test)]
 mod hostile_servers;
