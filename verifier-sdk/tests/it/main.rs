@@ -9,8 +9,14 @@ mod builder;
 mod claims;
 #[cfg(test)]
 mod feed;
+#[cfg(feature = "http")]
+#[cfg(test)]
+mod feed_server;
 #[cfg(test)]
 mod following;
+#[cfg(feature = "http")]
+#[cfg(test)]
+mod hostile_feeds;
 #[cfg(feature = "http")]
 #[cfg(test)]
 mod hostile_servers;
@@ -22,6 +28,9 @@ mod key_sets;
 #[cfg(feature = "http")]
 #[cfg(test)]
 mod outages;
+#[cfg(feature = "http")]
+#[cfg(test)]
+mod restarts;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
@@ -29,3 +38,5 @@ mod tokens;
 #[cfg(feature = "http")]
 #[cfg(test)]
 mod unknown_keys;
+#[cfg(test)]
+mod vectors;

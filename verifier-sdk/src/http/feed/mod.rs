@@ -25,7 +25,7 @@ use crate::revocation::Revocations;
 use crate::revocation::follower::{FeedOutcome, Now};
 use crate::revocation::message::FeedError;
 use course::{Course, End, Step};
-use events::Events;
+use events::{Events, Fault};
 pub(super) use wire::Wire;
 
 /// A stream without news for so long is given up; heartbeats come every ten seconds.
@@ -254,7 +254,7 @@ async fn read_stream(mut source: impl Source, reader: &impl Reader) -> Result<En
         let Some(chunk) = chunk.map_err(|failure| (failure.to_string(), ended(progressed)))? else {
             return Ok(ended(progressed));
         };
-        for message in events.push(&chunk).map_err(|fault| (fault.to_string(), End::Apart))? {
+        for message in events.push(&chunk).map_err(|fault| (fault.to_string(), after_fault(fault)))? {
             match reader.take(&message).await {
                 Taken::Counted => {
                     progressed = true;
@@ -266,6 +266,11 @@ async fn read_stream(mut source: impl Source, reader: &impl Reader) -> Result<En
             }
         }
     }
+}
+
+/// What came since the own position may be more than one event holds; then a snapshot is shorter.
+fn after_fault(fault: Fault) -> End {
+    if fault == Fault::TooLong { End::Apart } else { End::Failed(None) }
 }
 
 #[cfg(test)]
