@@ -16,9 +16,9 @@ use crate::policy::Policy;
 use crate::revocation::Revocations;
 use crate::signature;
 use crate::verifier::{Inner, Verifier};
+pub(crate) use revocations::FeedSettings;
 #[cfg(feature = "http")]
-pub(crate) use revocations::FollowerName;
-pub(crate) use revocations::{FeedSettings, FeedSource};
+pub(crate) use revocations::{FeedSource, FollowerName};
 
 /// The step of a builder that has no issuer yet.
 #[derive(Debug)]
@@ -173,7 +173,7 @@ impl VerifierBuilder<Given, Given> {
     /// # Errors
     /// When a setting makes no sense, or keys are to be fetched outside a tokio runtime.
     pub fn build(self) -> Result<Verifier, BuildError> {
-        let Draft { policy, clock, source, feed, allow_plain_http, .. } = &self.draft;
+        let Draft { policy, source, feed, allow_plain_http, .. } = &self.draft;
         check(policy, *allow_plain_http)?;
         feed.check(policy, *allow_plain_http)?;
         if !signature::AVAILABLE {
@@ -196,7 +196,7 @@ impl VerifierBuilder<Given, Given> {
             self.check_last_known_good()?;
             crate::http::Follower::start(crate::http::Plan {
                 policy: policy.clone(),
-                clock: clock.clone(),
+                clock: self.draft.clock.clone(),
                 source: self.draft.source,
                 keys: keys.clone(),
                 feed: self.draft.feed,

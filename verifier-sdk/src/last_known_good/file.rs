@@ -81,7 +81,8 @@ fn create_beside(path: &Path) -> io::Result<(File, PathBuf)> {
     Ok((options.open(&at)?, at))
 }
 
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 mod tests {
     use std::os::unix::fs::{PermissionsExt as _, symlink};
 

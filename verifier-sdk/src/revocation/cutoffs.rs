@@ -48,8 +48,13 @@ pub(crate) struct TooMany;
 impl Cutoffs {
     /// The largest tick before which the target's tokens are dead.
     pub(crate) fn tick_of(&self, level: Level, identifiers: &[&str]) -> Option<u64> {
+        self.find(level, |salt| Name::salted(salt, level, identifiers))
+    }
+
+    /// Looks a name up, which is formed only where the level has cut-offs.
+    pub(crate) fn find(&self, level: Level, name: impl Fn(&str) -> Name) -> Option<u64> {
         let tables = self.tables.iter().filter(|table| table.count(level) > 0);
-        tables.filter_map(|table| table.get(level, Name::salted(&table.salt, level, identifiers))).map(|held| held.tick).max()
+        tables.filter_map(|table| table.tick_of(level, name(&table.salt))).max()
     }
 
     pub(crate) fn count(&self, level: Level) -> usize {
@@ -93,6 +98,7 @@ impl Cutoffs {
     }
 
     /// Everything, for the file: each salt with its cut-offs, the current salt first.
+    #[cfg(any(feature = "http", test))]
     pub(crate) fn tables(&self) -> impl Iterator<Item = (&str, impl Iterator<Item = Cutoff>)> {
         self.tables.iter().map(|table| (&*table.salt, table.iter()))
     }
@@ -116,8 +122,8 @@ impl Salted {
         self.counts.get(level as usize).copied().unwrap_or(0)
     }
 
-    fn get(&self, level: Level, name: Name) -> Option<Held> {
-        self.overlay.get(level, name).or_else(|| self.base.get(level, name))
+    fn tick_of(&self, level: Level, name: Name) -> Option<u64> {
+        self.overlay.get(level, name).or_else(|| self.base.get(level, name)).map(|held| held.tick)
     }
 
     fn unite(&mut self, came: impl IntoIterator<Item = Cutoff>, now: Duration) {
@@ -157,6 +163,7 @@ impl Salted {
         });
     }
 
+    #[cfg(any(feature = "http", test))]
     fn iter(&self) -> impl Iterator<Item = Cutoff> {
         let below = self.base.iter().filter(|(level, name, _)| self.overlay.get(*level, *name).is_none());
         self.overlay.iter().chain(below).map(|(level, name, held)| Cutoff { level, name, tick: held.tick })

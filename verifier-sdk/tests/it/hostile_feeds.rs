@@ -176,7 +176,8 @@ async fn discovery_that_stops_announcing_or_announces_elsewhere_changes_nothing(
     eventually("the revocation", || verifier.health().revocations.unwrap().cutoffs.contains(&("sid", 1))).await;
 
     let elsewhere = FeedServer::start().await;
-    let document = json!({ "issuer": at, "jwks_uri": format!("{at}/jwks"), "passant_revocations_uri": elsewhere.server.feed_uri() });
+    let document =
+        json!({ "issuer": at, "jwks_uri": format!("{at}/jwks"), "passant_revocations_uri": elsewhere.server.feed_uri() });
     issuer.server.answer_discovery(Answer::ok(&document.to_string()));
     clock.advance(HOUR);
     let failure = verifier.refresh().await.unwrap_err().to_string();

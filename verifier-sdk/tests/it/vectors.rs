@@ -112,10 +112,8 @@ fn generated() -> (Value, Vec<(&'static str, String, &'static str)>) {
     feed.append(FIRST_TICK + 6, &[("sub+client_id", &["u-1", "shop-web"]), ("sub", &["u-1"]), ("kid", &["third"])]);
     feed.append(FIRST_TICK + 9, &[("client_id", &["shop-web"]), ("jti", &["t-1"])]);
     let messages = messages(&feed);
-    let shown: Vec<_> = messages
-        .iter()
-        .map(|(what, message, outcome)| json!({ "what": what, "message": message, "outcome": outcome }))
-        .collect();
+    let shown: Vec<_> =
+        messages.iter().map(|(what, message, outcome)| json!({ "what": what, "message": message, "outcome": outcome })).collect();
     let vectors = json!({
         "issuer": ISSUER, "clock": NOW, "leeway": 60, "jwks": { "keys": [TestKey::first().jwk()] },
         "names": names(&feed), "links": links(&feed), "messages": shown,
