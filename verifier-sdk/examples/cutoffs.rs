@@ -73,7 +73,7 @@ fn look_up() {
     let memory = best(|| (0..MANY).fold(0, |at, _| step(at, plain[black_box(at)][0])));
     let absent: Vec<Name> = ids.iter().map(|id| Name::salted("another", Level::Session, &[id])).collect();
     let missed = best(|| order().filter_map(|at| held.find(Level::Session, |_| absent[at])).count());
-    let hash = best(|| ids.iter().map(|id| black_box(Name::salted(SALT, Level::Session, &[id]))).count());
+    let hash = best(|| ids.iter().filter_map(|id| black_box(Some(Name::salted(SALT, Level::Session, &[id])))).count());
     let whole = best(|| ids.iter().filter_map(|id| held.tick_of(Level::Session, &[id])).count());
     let empty = best(|| ids.iter().filter_map(|id| held.tick_of(Level::User, &[black_box(id)])).count());
     let delta = best_of(200, 1, || usize::from(base.united(SALT, (0..1).map(recent), Duration::ZERO).is_ok()));

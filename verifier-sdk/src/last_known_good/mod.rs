@@ -204,3 +204,61 @@ fn integer(object: &Object<'_>, member: &'static str) -> Result<u64, Unusable> {
         _ => Err(Unusable::Malformed(member)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ISSUER: &str = "https://id.example.com";
+    const HOUR: i64 = 3_600_000;
+
+    fn at(unix_millis: i64, monotonic_hours: u64) -> Now {
+        Now { unix_millis, monotonic: Duration::from_secs(3_600 * monotonic_hours) }
+    }
+
+    /// What was heard at `at(1_000 * HOUR, 0)`, under two salts.
+    fn kept() -> Kept {
+        let cutoff = |salt, tick| Cutoff { level: Level::Key, name: Name::salted(salt, Level::Key, &["k\u{e4}\"\n"]), tick };
+        let old = Cutoffs::default().united("old \"salt\"", [cutoff("old \"salt\"", 3)], Duration::ZERO).unwrap();
+        let held = Held {
+            position: Position { feed: "f".into(), tick: 7, link: "l".into() },
+            cutoffs: old.united("new", [cutoff("new", 7)], Duration::ZERO).unwrap(),
+            life: Duration::from_secs(600),
+            keys: "digest".into(),
+            news: News { as_of: 1_000 * HOUR, arrived: Duration::ZERO, age_then: Duration::ZERO },
+            heard_tick: 9,
+            proof: Some("a.b.c".into()),
+        };
+        Kept { keys: None, feed_uri: Some("https://id.example.com/r?a=\"".to_owned()), revocations: Some(Arc::new(held)) }
+    }
+
+    #[test]
+    fn all_that_is_kept_comes_back_whatever_characters_it_has() {
+        let now = at(1_000 * HOUR, 0);
+        let back = Kept::read(kept().to_text(ISSUER, now).as_bytes(), ISSUER, now).unwrap();
+        let (before, after) = (kept().revocations.unwrap(), back.revocations.unwrap());
+        assert_eq!((back.feed_uri, &after.position, after.life), (kept().feed_uri, &before.position, before.life));
+        assert_eq!((&after.keys, &after.proof, after.news.as_of), (&before.keys, &before.proof, before.news.as_of));
+        let listed = |held: &Held| -> Vec<_> {
+            held.cutoffs.tables().map(|(salt, cutoffs)| (salt.to_owned(), cutoffs.collect::<Vec<_>>())).collect()
+        };
+        assert_eq!(listed(&after), listed(&before));
+        assert!(after.cutoffs.is_salted("new"));
+    }
+
+    #[test]
+    fn a_clock_put_back_before_writing_or_after_makes_nothing_younger() {
+        for (written, read, hours) in [
+            (at(1_001 * HOUR, 1), at(1_001 * HOUR, 50), 1),
+            (at(1_001 * HOUR, 1), at(1_005 * HOUR, 50), 5),
+            (at(1_000 * HOUR, 3), at(1_000 * HOUR, 50), 3),
+            (at(990 * HOUR, 3), at(990 * HOUR, 50), 3),
+            (at(1_002 * HOUR, 2), at(900 * HOUR, 50), 2),
+            (at(1_002 * HOUR, 2), at(-1, 50), 2),
+        ] {
+            let back = Kept::read(kept().to_text(ISSUER, written).as_bytes(), ISSUER, read).unwrap();
+            let age = back.revocations.unwrap().news.age(read);
+            assert_eq!(age, Duration::from_secs(3_600 * hours), "{written:?} {read:?}");
+        }
+    }
+}
