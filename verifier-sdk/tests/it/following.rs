@@ -166,12 +166,13 @@ fn rule_2_an_entry_left_out_put_in_exchanged_or_altered_is_a_mismatch() {
         feed.append(FIRST_TICK + 10 * tick, &[("sid", &[sid])]);
     }
     type Spoil = fn(&mut Value);
-    let spoils: [(&str, Spoil); 6] = [
+    let spoils: [(&str, Spoil); 7] = [
         ("left out", |m| drop(m["entries"].as_array_mut().unwrap().remove(1))),
         ("put in", |m| m["entries"].as_array_mut().unwrap().insert(0, json!([FIRST_TICK + 15, { "sid": [] }]))),
         ("a cut-off left out", |m| m["entries"][1][1] = json!({})),
         ("a cut-off put in", |m| m["entries"][1][1]["gid"] = json!(["AAAAAAAAAAAAAAAAAAAAAA"])),
         ("another level", |m| m["entries"][1][1] = json!({ "gid": m["entries"][1][1]["sid"] })),
+        ("another entry before it", |m| m["after"] = json!(FIRST_TICK + 5)),
         ("another link", |m| m["chain"] = json!("A".repeat(43))),
     ];
     for (what, spoil) in spoils {
