@@ -77,8 +77,8 @@ pub struct AccessToken {
     /// By what means, where the client's registration asks for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub amr: Option<Vec<String>>,
-    /// What the client's registration maps; for the services behind it, and not read back here.
-    #[serde(flatten, skip_deserializing)]
+    /// What the client's registration maps, for the services behind it; of a token that is read back, every claim but those above.
+    #[serde(flatten)]
     pub mapped: Map<String, Value>,
 }
 
