@@ -21,6 +21,7 @@ mod set_up;
 mod throttle;
 mod token;
 mod userinfo;
+mod waiting_requests;
 
 use std::sync::Arc;
 
