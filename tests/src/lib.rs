@@ -15,6 +15,7 @@ pub mod clients;
 pub mod issuer;
 mod keeper;
 pub mod postgres;
+pub mod proxy;
 pub mod readme;
 pub mod running;
 pub mod secrets;
