@@ -4,11 +4,14 @@ use std::io::Write;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::keeper::Keeper;
 use crate::readme;
 use crate::world::Directory;
+
+/// How long a proxy may take to listen.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Which proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,11 +89,13 @@ impl Proxy {
         let mut command = vec![kept.as_str(), log.as_str(), program.to_str().expect("a UTF-8 path")];
         command.extend(arguments);
         let (keeper, _) = Keeper::start(KEEP_PROXY, &command, "started");
-        let begun = Instant::now();
-        while TcpStream::connect(address).is_err() {
-            let said = std::fs::read_to_string(&log).unwrap_or_default();
-            assert!(begun.elapsed() < Duration::from_secs(20), "{name} does not listen: {said}");
-            tokio::time::sleep(Duration::from_millis(20)).await;
+        let listens = async {
+            while TcpStream::connect(address).is_err() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        if tokio::time::timeout(PATIENCE, listens).await.is_err() {
+            panic!("{name} does not listen: {}", std::fs::read_to_string(&log).unwrap_or_default());
         }
         Self { address, _keeper: keeper, _directory: directory }
     }

@@ -164,7 +164,7 @@ pub struct Limits {
     /// The largest body in bytes; 64 KiB.
     #[serde(deserialize_with = "size::<1024, { 16 << 20 }, _>")]
     pub body: usize,
-    /// The most connections at a time; 1024. For a further one, those that have asked for nothing the longest are closed.
+    /// The most connections at a time; 1024. For a further one, those that had the longest to ask as a whole are closed.
     #[serde(deserialize_with = "count::<1, 1048576, _>")]
     pub connections: u32,
     /// The most connections of one address, trusted proxies' excepted; 256. Further ones are closed.
