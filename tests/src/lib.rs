@@ -16,6 +16,7 @@ pub mod follower;
 pub mod issuer;
 mod keeper;
 pub mod postgres;
+pub mod proxy;
 pub mod readme;
 pub mod running;
 pub mod secrets;

@@ -63,8 +63,18 @@ fn nothing_configured_is_a_working_issuer() {
     assert!((1..=2).contains(&permits) && queue == 64 && wait == Duration::from_secs(5));
     let [request_timeout, head_timeout, idle_timeout] = [30, 10, 60].map(Duration::from_secs);
     let (connections, connections_per_address, streams) = (1024, 256, 512);
-    let limits =
-        Limits { request_timeout, body: 65536, connections, connections_per_address, streams, head_timeout, idle_timeout };
+    let (waiting_requests, waiting_requests_per_address) = (100_000, 1_000);
+    let limits = Limits {
+        request_timeout,
+        body: 65536,
+        connections,
+        connections_per_address,
+        streams,
+        head_timeout,
+        idle_timeout,
+        waiting_requests,
+        waiting_requests_per_address,
+    };
     assert_eq!((config.limits, config.feed.access, config.http, config.tls), (limits, FeedAccess::Public, Http::default(), None));
     assert_eq!(config.log, Log { format: LogFormat::Auto, filter: "info".to_owned() });
     assert_eq!(config.audit.keep, hours(400 * 24));
@@ -131,6 +141,8 @@ fn every_key_is_read() {
         streams = 20
         head_timeout = "5s"
         idle_timeout = "90s"
+        waiting_requests = 640
+        waiting_requests_per_address = 10
         [passwords]
         minimum_length = 12
         memory_kib = 65536
@@ -166,6 +178,7 @@ fn every_key_is_read() {
     let Limits { connections, connections_per_address, streams, head_timeout, idle_timeout, .. } = config.limits;
     assert_eq!((connections, connections_per_address, streams), (100, 10, 20));
     assert_eq!(config.feed.access, FeedAccess::Bearer(vec![TokenHash::from_stored(HASH.to_owned()), TokenHash::of(SECRET)]));
+    assert_eq!((config.limits.waiting_requests, config.limits.waiting_requests_per_address), (640, 10));
     assert_eq!((head_timeout, idle_timeout), (Duration::from_secs(5), Duration::from_secs(90)));
     assert_eq!(Ok(config.http.trusted_proxies), TrustedProxies::parse(["10.0.0.0/8", "192.0.2.1"]));
     let TlsFiles { certificate, private_key } = config.tls.unwrap();

@@ -23,6 +23,7 @@ mod status_lists;
 mod throttle;
 mod token;
 mod userinfo;
+mod waiting_requests;
 
 use std::sync::Arc;
 

@@ -10,11 +10,16 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use http_body::{Body as HttpBody, Frame, SizeHint};
+use hyper::body::Incoming;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::framing::Framing;
 use crate::clock::Clock;
 use crate::config::Limits;
+
+/// How long a request's body may be on its way before its connection could be closed for the sake of others: one that is sent at once
+/// is here by then.
+const AT_ONCE: Duration = Duration::from_millis(250);
 
 /// How a connection that speaks HTTP/2 begins (RFC 9113, section 3.4).
 const PREFACE: &[u8] = b"PRI ";
@@ -53,7 +58,8 @@ impl Patience {
 /// Since when a connection could be closed for the sake of others; those that come first are closed first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Dispensable {
-    /// It has asked for nothing.
+    /// It has asked for nothing, or for something that does not come to its end. The two are one, so that the oldest go first: while
+    /// others drip bodies, those that have asked for nothing are those that have just come.
     Waiting(Duration),
     /// An answer has been on its way for longer than a request may take.
     NotTaking(Duration),
@@ -73,10 +79,11 @@ struct State {
 }
 
 /// A request that is being answered.
-#[derive(Clone, Copy)]
 struct Request {
     /// When it began; of a stream, when a piece of it was last taken.
     since: Duration,
+    /// Whether all of it has come.
+    whole: bool,
     stream: bool,
 }
 
@@ -124,9 +131,15 @@ impl State {
     fn request_begins(&mut self, now: Duration) -> u64 {
         let number = self.next_request;
         self.next_request += 1;
-        self.answering.insert(number, Request { since: now, stream: false });
+        self.answering.insert(number, Request { since: now, whole: false, stream: false });
         self.head_since = None;
         number
+    }
+
+    fn request_is_whole(&mut self, number: u64) {
+        if let Some(request) = self.answering.get_mut(&number) {
+            request.whole = true;
+        }
     }
 
     fn request_ends(&mut self, number: u64, now: Duration) {
@@ -137,7 +150,7 @@ impl State {
     /// An answer goes on for as long as its pieces are taken.
     fn streams(&mut self, number: u64, now: Duration) {
         if let Some(request) = self.answering.get_mut(&number) {
-            *request = Request { since: now, stream: true };
+            (request.since, request.stream) = (now, true);
         }
     }
 
@@ -155,8 +168,11 @@ impl State {
     }
 
     fn dispensable(&self, now: Duration, patience: Patience) -> Option<Dispensable> {
-        if self.answering.is_empty() {
+        let Some(oldest) = self.answering.values().map(|request| request.since).min() else {
             return Some(Dispensable::Waiting(self.head_since.unwrap_or(self.idle_since)));
+        };
+        if self.answering.values().all(|request| !request.whole) {
+            return (now.saturating_sub(oldest) > AT_ONCE).then_some(Dispensable::Waiting(oldest));
         }
         let limit = |request: &Request| if request.stream { patience.stream } else { patience.answer };
         let late = self.answering.values().filter(|request| now.saturating_sub(request.since) > limit(request));
@@ -182,6 +198,51 @@ impl Drop for Answering {
     fn drop(&mut self) {
         let now = self.activity.clock.monotonic();
         self.activity.state().request_ends(self.number, now);
+    }
+}
+
+impl Answering {
+    /// Notes that nothing of the request is to come any more.
+    pub(super) fn has_come_whole(&self) {
+        self.activity.state().request_is_whole(self.number);
+    }
+
+    /// The body of the request, watched until the last of it was read or nobody wants more of it.
+    pub(super) fn coming(&self, body: Incoming) -> Coming {
+        if body.is_end_stream() {
+            self.has_come_whole();
+        }
+        Coming { body, activity: self.activity.clone(), number: self.number }
+    }
+}
+
+/// A body that is on its way.
+pub(super) struct Coming {
+    body: Incoming,
+    activity: Activity,
+    number: u64,
+}
+
+impl Drop for Coming {
+    fn drop(&mut self) {
+        self.activity.state().request_is_whole(self.number);
+    }
+}
+
+impl HttpBody for Coming {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 
@@ -421,6 +482,7 @@ mod tests {
         let mut state = State::new(at(0));
         assert_eq!(state.dispensable(at(5), PATIENCE), Some(Dispensable::Waiting(at(0))));
         let (one, other) = (state.request_begins(at(5)), state.request_begins(at(20)));
+        [one, other].into_iter().for_each(|number| state.request_is_whole(number));
         assert_eq!(state.dispensable(at(35), PATIENCE), None);
         state.read(b"ping", at(36));
         assert_eq!(state.dispensable(at(36), PATIENCE), Some(Dispensable::NotTaking(at(5))));
@@ -429,5 +491,23 @@ mod tests {
         state.request_ends(other, at(40));
         assert_eq!(state.dispensable(at(40), PATIENCE), Some(Dispensable::Waiting(at(40))));
         assert!(Dispensable::Waiting(at(2)) < Dispensable::NotTaking(at(1)));
+    }
+
+    #[test]
+    fn who_does_not_come_to_the_end_of_a_body_can_leave_and_who_has_sent_it_all_stays() {
+        let mut state = State::new(at(0));
+        let one = state.request_begins(at(5));
+        assert_eq!(state.dispensable(at(5) + AT_ONCE, PATIENCE), None, "it may be here in a moment");
+        assert_eq!(state.dispensable(at(6), PATIENCE), Some(Dispensable::Waiting(at(5))));
+        let other = state.request_begins(at(7));
+        state.request_is_whole(other);
+        assert_eq!(state.dispensable(at(8), PATIENCE), None, "another request of it is being answered");
+        state.request_ends(other, at(8));
+        assert_eq!(state.dispensable(at(8), PATIENCE), Some(Dispensable::Waiting(at(5))), "bytes and answers gain no time");
+        state.request_is_whole(one);
+        assert_eq!(state.dispensable(at(8), PATIENCE), None);
+        state.request_ends(one, at(9));
+        state.request_is_whole(one);
+        assert_eq!(state.dispensable(at(9), PATIENCE), Some(Dispensable::Waiting(at(9))), "what is over stays over");
     }
 }

@@ -75,7 +75,7 @@ impl Connection {
             service_fn(move |request: Request<Incoming>| {
                 let (router, answering) = (router.clone(), activity.answering());
                 async move {
-                    let mut request = request.map(Body::new);
+                    let mut request = request.map(|body| Body::new(answering.coming(body)));
                     request.extensions_mut().insert(ConnectInfo(peer));
                     // Behind chunks nothing is read any more: see `framing`.
                     let last = request.version() < Version::HTTP_2 && request.headers().contains_key(header::TRANSFER_ENCODING);
