@@ -19,4 +19,5 @@ pub mod postgres;
 pub mod readme;
 pub mod running;
 pub mod secrets;
+pub mod status_list;
 pub mod world;

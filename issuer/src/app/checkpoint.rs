@@ -18,6 +18,8 @@ pub enum Checkpoint {
     AccountChangeJudged,
     /// A code or refresh token was spent; no token has been signed.
     GrantSpent,
+    /// A token has its place in a status list; it has not been judged again.
+    PlaceTaken,
 }
 
 /// Who may hold requests.

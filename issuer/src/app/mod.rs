@@ -5,6 +5,7 @@ pub mod attempts;
 pub mod checkpoint;
 pub mod password_gate;
 pub mod rotation;
+pub mod status_lists;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,12 +18,13 @@ use crate::config::Config;
 use crate::domain::password::Cost;
 use crate::domain::signing_key::{KeyPolicy, KeyPolicyError, KeyTimes};
 use crate::feed::{Feed, Sources};
-use crate::keys::{GenerateKey, KeyError, KeyRing, MasterKey, master};
+use crate::keys::{GenerateKey, KeyError, KeyRing, MasterKey, Signer, master};
 use crate::secret::DerivedKey;
 use crate::store::{Db, StoreError, signing_keys};
 use checkpoint::{Checkpoint, Checkpoints};
 use password_gate::{GateSize, PasswordGate};
 use rotation::RotationError;
+use status_lists::StatusLists;
 
 /// How far a replica's clock may be from the database's before it signs nothing.
 const CLOCK_TOLERANCE: Duration = Duration::from_secs(60);
@@ -41,6 +43,7 @@ pub struct App {
     pub passwords: PasswordGate,
     /// Whether the demonstration's page is shown.
     pub demo: bool,
+    status_lists: StatusLists,
     clock: Arc<dyn Clock>,
     checkpoints: Arc<dyn Checkpoints>,
     generator: Arc<dyn GenerateKey>,
@@ -131,6 +134,7 @@ impl App {
             lane_key: keys.master().derive(master::LANES),
             clock_off: AtomicBool::new(false),
             demo,
+            status_lists: StatusLists::default(),
             checkpoints,
             config,
             db,
@@ -184,6 +188,12 @@ impl App {
         let claims = serde_json::to_value(claims).map_err(|_| KeyError::Malformed("the claims do not serialise"))?;
         let (token, _) = self.keys.sign(now, typ, &claims)?;
         Ok(token)
+    }
+
+    /// The key of this moment, for whoever must name it before it signs.
+    pub fn signer(&self, now: UnixTime) -> Result<Signer, SignError> {
+        self.may_sign()?;
+        Ok(self.keys.signer(now)?)
     }
 
     /// What the feed is made from at this moment.

@@ -30,19 +30,19 @@ pub(super) async fn run(settings: &Settings, arguments: &Arguments) -> Result<Op
     if arguments.sample {
         return Ok(Some(Answer { document: json!({ "sample": SAMPLE }), text: SAMPLE.to_owned() }));
     }
-    let config = settings.load(&[])?;
+    let (config, clients) = settings.load_with_clients(&[])?;
     let (standing, plan) = match open::look(&config).await? {
-        None => (missing(&config), reconciliation::plan_of_a_new_database(&config)),
+        None => (missing(&config), reconciliation::plan_of_a_new_database(&clients)),
         Some((db, pending)) => {
-            let plan = reconciliation::plan(&config, &mut db.reader().await?.conn()).await;
+            let plan = reconciliation::plan(&clients, &mut db.reader().await?.conn()).await;
             db.close().await;
             (Standing::Present { pending }, plan?)
         }
     };
     if let Some(why) = &plan.refused {
-        return Err(Failure::settings(why));
+        return Err(Failure::wrong(why));
     }
-    Ok(Some(answer(&config, &standing, &plan)))
+    Ok(Some(answer(&config, clients.len(), &standing, &plan)))
 }
 
 fn missing(config: &Config) -> Standing {
@@ -52,11 +52,12 @@ fn missing(config: &Config) -> Standing {
     }
 }
 
-fn answer(config: &Config, standing: &Standing, plan: &Plan) -> Answer {
-    let (kind, place) = match &config.database.target {
-        DatabaseTarget::Sqlite(path) => ("sqlite", path.display().to_string()),
-        DatabaseTarget::Postgres(url) => ("postgres", url.to_string()),
+fn answer(config: &Config, clients: usize, standing: &Standing, plan: &Plan) -> Answer {
+    let kind = match &config.database.target {
+        DatabaseTarget::Sqlite(_) => "sqlite",
+        DatabaseTarget::Postgres(_) => "postgres",
     };
+    let place = open::place(config);
     let (state, pending) = match standing {
         Standing::Missing => ("the first start makes it", Value::Null),
         Standing::Empty => ("it is empty", Value::Null),
@@ -72,7 +73,7 @@ fn answer(config: &Config, standing: &Standing, plan: &Plan) -> Answer {
         "The configuration is right.\n\nIssuer      {}\nListen      {}\nDatabase    {kind}: {place} ({state})\nMaster key  {master_key}\n",
         config.issuer, config.listen
     );
-    text.push_str(&format!("Clients     {} in the file\n\n{}", config.clients.len(), reconciliation::shown(plan, false)));
+    text.push_str(&format!("Clients     {clients} in the file\n\n{}", reconciliation::shown(plan, false)));
     let document = json!({
         "issuer": config.issuer.as_str(),
         "listen": config.listen.to_string(),

@@ -1,80 +1,102 @@
 //! `passant consents`: what users allow to clients, and withdrawing it for them.
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Failure, table};
-use super::open;
+use super::moment::short;
+use super::open::{self, Seen};
 use super::settings::Settings;
-use super::users::target::by_name;
+use super::users::target::Whose;
 use crate::app::App;
 use crate::domain::ids::ClientId;
 use crate::domain::resource::Resource;
-use crate::domain::user::Username;
-use crate::store::consent_list::{self, ListedConsent};
+use crate::store::applications::{self, Allowed};
 use crate::store::{consents, registrations};
 
 #[derive(Subcommand)]
 pub(super) enum Command {
-    /// Show what users allow to clients, as far as it is alive
-    List {
-        /// This user's alone
-        #[arg(long, value_name = "USERNAME", value_parser = Username::parse)]
-        user: Option<Username>,
-        /// Those given to this client alone
-        #[arg(long, value_name = "ID")]
-        client: Option<ClientId>,
-    },
+    /// Show what users allow to clients, as far as it is alive: remembered answers, and grants of clients that ask every time
+    List(List),
     /// Withdraw what a user allows to a client; the client's grants and tokens of this user are dead
-    Revoke {
-        /// Whose
-        #[arg(long, value_name = "USERNAME", value_parser = Username::parse)]
-        user: Username,
-        /// Given to which client
-        #[arg(long, value_name = "ID")]
-        client: ClientId,
-    },
+    Revoke(Revoke),
+}
+
+#[derive(Args)]
+pub(super) struct List {
+    #[command(flatten)]
+    whose: Whose,
+    /// What is allowed to this client alone
+    #[arg(long, value_name = "ID")]
+    client: Option<ClientId>,
+}
+
+#[derive(Args)]
+#[group(skip)]
+pub(super) struct Revoke {
+    #[command(flatten)]
+    whose: Whose,
+    /// Given to which client
+    #[arg(long, value_name = "ID", requires = "whose")]
+    client: ClientId,
 }
 
 pub(super) async fn run(settings: &Settings, command: &Command) -> Result<Option<Answer>, Failure> {
-    open::to(settings, async |app| match command {
-        Command::List { user, client } => list(app, user.as_ref(), client.as_ref()).await,
-        Command::Revoke { user, client } => revoke(app, user, client).await,
-    })
-    .await
+    match command {
+        Command::List(arguments) => open::to_read(settings, async |seen| list(seen, arguments).await).await,
+        Command::Revoke(arguments) => open::to(settings, async |app| revoke(app, arguments).await).await,
+    }
 }
 
-async fn list(app: &App, user: Option<&Username>, client: Option<&ClientId>) -> Result<Answer, Failure> {
-    let user = match user {
-        Some(user) => Some(by_name(app, user).await?.id),
-        None => None,
+async fn list(seen: &Seen, List { whose, client }: &List) -> Result<Answer, Failure> {
+    let user = whose.find(&seen.db).await?;
+    let mut reader = seen.db.reader().await?;
+    let mut found = match user {
+        Some(user) => applications::allowed_by(&mut reader.conn(), &user.id, seen.now).await?,
+        None => applications::allowed_by_everybody(&mut reader.conn(), client.as_ref(), seen.now).await?,
     };
-    let found = consent_list::live(&mut app.db.reader().await?.conn(), user.as_ref(), client).await?;
-    let line = |ListedConsent { username, given }: &ListedConsent| {
-        let resources = given.consent.resources.iter().map(Resource::as_str).collect::<Vec<_>>().join(" ");
-        let (client, scopes) = (given.client_id.to_string(), given.consent.scopes.to_string());
-        [username.clone(), client, scopes, resources, given.updated_at.to_string()]
+    found.retain(|one| client.as_ref().is_none_or(|client| one.client.id == *client));
+    let line = |one: &Allowed| {
+        let resources = one.consent.resources.iter().map(Resource::as_str).collect::<Vec<_>>().join(" ");
+        let (client, scopes) = (one.client.id.to_string(), one.consent.scopes.to_string());
+        [one.username.clone(), client, scopes, resources, short(one.since, seen.now), by(one)]
     };
-    let text = table(["USERNAME", "CLIENT", "SCOPES", "RESOURCES", "SINCE"], &found.iter().map(line).collect::<Vec<_>>());
+    let headings = ["USERNAME", "CLIENT", "SCOPES", "RESOURCES", "SINCE (UTC)", "BY"];
+    let text = table(headings, found.iter().map(line).collect());
     let consents: Vec<Value> = found.iter().map(document).collect();
     Ok(Answer { document: json!({ "consents": consents }), text })
 }
 
-fn document(ListedConsent { username, given }: &ListedConsent) -> Value {
+/// By what it is allowed: `answer, 2 grants`.
+fn by(one: &Allowed) -> String {
+    let offline = if one.offline { " (offline)" } else { "" };
+    let grants = match one.grants {
+        0 => None,
+        1 => Some(format!("1 grant{offline}")),
+        many => Some(format!("{many} grants{offline}")),
+    };
+    one.remembered.then(|| "answer".to_owned()).into_iter().chain(grants).collect::<Vec<_>>().join(", ")
+}
+
+fn document(one: &Allowed) -> Value {
     json!({
-        "sub": given.user_id,
-        "username": username,
-        "client_id": given.client_id,
-        "scopes": given.consent.scopes,
-        "resources": given.consent.resources,
-        "claims": given.consent.claims,
-        "updated_at": given.updated_at.to_string(),
+        "sub": one.user_id,
+        "username": one.username,
+        "client_id": one.client.id,
+        "client_name": one.client.name,
+        "scopes": one.consent.scopes,
+        "resources": one.consent.resources,
+        "claims": one.consent.claims,
+        "since": one.since.to_string(),
+        "remembered": one.remembered,
+        "grants": one.grants,
+        "offline": one.offline,
     })
 }
 
 /// Whatever was remembered: grants of a client that asks every time hang on it as well.
-async fn revoke(app: &App, user: &Username, client: &ClientId) -> Result<Answer, Failure> {
-    let user = by_name(app, user).await?;
+async fn revoke(app: &App, Revoke { whose, client }: &Revoke) -> Result<Answer, Failure> {
+    let user = whose.named(&app.db).await?;
     let known = {
         let mut reader = app.db.reader().await?;
         let mut conn = reader.conn();
@@ -84,6 +106,7 @@ async fn revoke(app: &App, user: &Username, client: &ClientId) -> Result<Answer,
         return Err(Failure::new(format_args!("there is no client {client}, and {} allows it nothing", user.username)));
     }
     let tick = consents::withdraw(&app.db, user.id.clone(), client.clone(), app.now()).await?;
-    let text = format!("What {} allowed to {client} is withdrawn; its grants and tokens are dead (tick {tick}).", user.username);
+    let text =
+        format!("Whatever {} allowed to {client} is withdrawn; its grants and tokens are dead (tick {tick}).", user.username);
     Ok(Answer { document: json!({ "sub": user.id, "username": user.username, "client_id": client, "tick": tick }), text })
 }

@@ -8,7 +8,7 @@ use super::answer::Failure;
 use super::password;
 use super::settings::{Override, Settings};
 use crate::app::App;
-use crate::config::{Config, DatabaseTarget};
+use crate::config::{Config, DatabaseTarget, DeclaredClient};
 use crate::domain::client::{Client, ClientAuthentication, ClientOrigin, GrantType, Registration};
 use crate::domain::ids::{ClientId, UserId};
 use crate::domain::issuer_url::IssuerUrl;
@@ -17,7 +17,7 @@ use crate::domain::resource::Resource;
 use crate::domain::scope::Scope;
 use crate::domain::user::Username;
 use crate::http::pages::demo;
-use crate::store::clients::{self, DeclaredClient, Reconciled};
+use crate::store::clients::{self, Reconciled};
 use crate::store::users::{self, NewUser};
 
 const USERNAME: &str = "demo";
@@ -32,38 +32,38 @@ pub(super) struct Demonstration {
 }
 
 /// The configuration with what the demonstration needs, in a data directory of its own unless one was named.
-pub(super) fn settings(settings: &Settings, listen: Override<'_>) -> Result<Config, Failure> {
-    let mut config = settings.load(&[listen])?;
+pub(super) fn settings(settings: &Settings, listen: Override<'_>) -> Result<(Config, Vec<DeclaredClient>), Failure> {
+    let (mut config, mut clients) = settings.load_with_clients(&[listen])?;
     let by_default = Config::for_issuer(config.issuer.clone()).data_dir;
     if !settings.names_a_data_dir() && config.data_dir == by_default {
         let own = by_default.join("dev");
-        config = settings.load(&[listen, ("--data-dir", "PASSANT_DATA_DIR", own.to_str())])?;
+        (config, clients) = settings.load_with_clients(&[listen, ("--data-dir", "PASSANT_DATA_DIR", own.to_str())])?;
     }
     if config.issuer.is_https() {
         let sentence =
             format_args!("--dev is for an issuer on this machine, such as http://localhost:8080, not {}", config.issuer);
-        return Err(Failure::settings(sentence));
+        return Err(Failure::wrong(sentence));
     }
     if let DatabaseTarget::Postgres(_) = config.database.target {
-        return Err(Failure::settings("--dev keeps a SQLite database of its own; leave the Postgres database out"));
+        return Err(Failure::wrong("--dev keeps a SQLite database of its own; leave the Postgres database out"));
     }
     let (scope, meaning) = demo::OWN_SCOPE;
     config.scopes.entry(Scope::try_from(scope)?).or_insert_with(|| meaning.to_owned());
     config.resources.entry(Resource::try_from(demo::RESOURCE)?).or_insert_with(|| RESOURCE_NAME.to_owned());
-    Ok(config)
+    Ok((config, clients))
 }
 
 /// Makes the client and the user; the user gets a new password at every start.
 pub(super) async fn prepare(app: &App) -> Result<Demonstration, Failure> {
-    let declared = DeclaredClient { client: client(app)?, secrets: Vec::new() };
+    let declared = clients::DeclaredClient { client: client(app)?, secrets: Vec::new() };
     let reconciled = clients::reconcile(&app.db, ClientOrigin::Demo, vec![declared], app.now()).await?;
     match reconciled {
         Reconciled::Applied { .. } => {}
         Reconciled::BelongsTo(id, origin) => {
-            return Err(Failure::settings(format_args!("--dev needs the client id {id}, which is taken (origin {origin})")));
+            return Err(Failure::wrong(format_args!("--dev needs the client id {id}, which is taken (origin {origin})")));
         }
         Reconciled::IsAUser(id) => {
-            return Err(Failure::settings(format_args!("--dev needs the client id {id}, which is a user's sub")));
+            return Err(Failure::wrong(format_args!("--dev needs the client id {id}, which is a user's sub")));
         }
     }
     let password = password::generate();
@@ -91,6 +91,7 @@ fn client(app: &App) -> Result<Client, Failure> {
         token_claims: BTreeSet::new(),
         post_logout_redirect_uris: vec![],
         mapped_claims: BTreeMap::new(),
+        status_list: false,
     })?)
 }
 

@@ -5,12 +5,14 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Failure, table};
-use super::open;
+use super::moment::short;
+use super::open::{self, Seen};
 use super::settings::Settings;
 use crate::app::{App, rotation};
 use crate::clock::UnixTime;
 use crate::domain::ids::KeyId;
-use crate::domain::signing_key::SigningKey;
+use crate::domain::signing_key::{self, SigningKey};
+use crate::store::signing_keys;
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -27,29 +29,27 @@ pub(super) enum Command {
 }
 
 pub(super) async fn run(settings: &Settings, command: &Command) -> Result<Option<Answer>, Failure> {
-    let app = open::app(settings.load(&[])?).await?;
-    let answer = match command {
-        Command::List => Ok(list(&app)),
-        Command::Rotate => rotate(&app).await,
-        Command::Revoke { kid } => revoke(&app, KeyId::new(kid)).await,
-    };
-    app.db.close().await;
-    answer.map(Some)
+    match command {
+        Command::List => open::to_read(settings, list).await,
+        Command::Rotate => open::to(settings, rotate).await,
+        Command::Revoke { kid } => open::to(settings, async |app| revoke(app, KeyId::new(kid)).await).await,
+    }
 }
 
-fn list(app: &App) -> Answer {
-    let now = app.now();
-    let (rows, signing) = (app.keys.rows(), app.keys.signing_kid(now));
+/// Read from the rows alone: no key is opened, so the master key need not be there.
+async fn list(seen: &Seen) -> Result<Answer, Failure> {
+    let rows = signing_keys::all(&mut seen.db.reader().await?.conn()).await?;
+    let (now, signing) = (seen.now, signing_key::signer(&rows, seen.now).map(|key| key.kid.clone()));
     let line = |key: &SigningKey| {
         let schedule = &key.schedule;
         let instants = [schedule.published_from, schedule.signs_from, schedule.signs_until, schedule.published_until];
-        let [a, b, c, d] = instants.map(|at| at.to_string());
+        let [a, b, c, d] = instants.map(|at| short(at, now));
         [key.kid.to_string(), key.epoch.to_string(), state(key, signing.as_ref(), now).to_owned(), a, b, c, d]
     };
-    let headings = ["KID", "EPOCH", "STATE", "PUBLISHED FROM", "SIGNS FROM", "SIGNS UNTIL", "PUBLISHED UNTIL"];
-    let text = table(headings, &rows.iter().map(line).collect::<Vec<_>>());
+    let headings = ["KID", "EPOCH", "STATE", "PUBLISHED (UTC)", "SIGNS FROM", "SIGNS UNTIL", "PUBLISHED UNTIL"];
+    let text = table(headings, rows.iter().map(line).collect());
     let keys: Vec<Value> = rows.iter().map(|key| document(key, signing.as_ref(), now)).collect();
-    Answer { document: json!({ "keys": keys }), text }
+    Ok(Answer { document: json!({ "keys": keys }), text })
 }
 
 async fn rotate(app: &App) -> Result<Answer, Failure> {
@@ -62,26 +62,29 @@ async fn rotate(app: &App) -> Result<Answer, Failure> {
         (true, Some(next)) => {
             format!("The key {} takes over at {}, when every verifier can know it.", next.kid, next.schedule.signs_from)
         }
-        (true, None) => format!("The key {} signs now.", shown(signing.as_ref())),
+        (true, None) => format!("The key {} signs now.", named(signing.as_ref())),
         (false, Some(next)) => {
             format!("This is the plan already: the key {} takes over at {}.", next.kid, next.schedule.signs_from)
         }
-        (false, None) => format!("Nothing has changed: the key {} signs.", shown(signing.as_ref())),
+        (false, None) => format!("Nothing has changed: the key {} signs.", named(signing.as_ref())),
     };
     let next = next.map(|key| json!({ "kid": key.kid, "signs_from": key.schedule.signs_from.to_string() }));
     Ok(Answer { document: json!({ "changed": changed, "signing": signing, "next": next }), text })
 }
 
 async fn revoke(app: &App, kid: KeyId) -> Result<Answer, Failure> {
-    if !rotation::revoke(app, &kid).await? {
-        return Err(Failure::new(format_args!("there is no living key {kid}; `passant keys list` shows them all")));
+    let changed = rotation::revoke(app, &kid).await?;
+    rotation::reload(app).await?;
+    if !app.keys.rows().iter().any(|key| key.kid == kid) {
+        return Err(Failure::new(format_args!("there is no key {kid}; `passant keys list` shows them all")));
     }
     let signing = app.keys.signing_kid(app.now());
-    let text = format!("The key {kid} is revoked. The key {} signs now.", shown(signing.as_ref()));
-    Ok(Answer { document: json!({ "revoked": kid, "signing": signing }), text })
+    let done = if changed { "is revoked" } else { "was revoked already" };
+    let text = format!("The key {kid} {done}. The key {} signs now.", named(signing.as_ref()));
+    Ok(Answer { document: json!({ "revoked": kid, "changed": changed, "signing": signing }), text })
 }
 
-fn shown(kid: Option<&KeyId>) -> &str {
+fn named(kid: Option<&KeyId>) -> &str {
     kid.map_or("(none)", KeyId::as_str)
 }
 

@@ -11,7 +11,7 @@ use crate::config::{Log, LogFormat};
 
 /// Starts the log.
 pub(super) fn start(log: &Log) -> Result<(), Failure> {
-    let filter = EnvFilter::try_new(&log.filter).map_err(|error| Failure::settings(format_args!("log.filter: {error}")))?;
+    let filter = EnvFilter::try_new(&log.filter).map_err(|error| Failure::wrong(format_args!("log.filter: {error}")))?;
     let terminal = io::stderr().is_terminal();
     let lines = tracing_subscriber::fmt().with_env_filter(filter);
     let human = match log.format {

@@ -1,5 +1,6 @@
-//! The command line: one file a command. A command answers with one document, for people or with `--json` for programs; a
-//! configuration that is wrong ends it with code 2 before anything is applied, every other failure with code 1.
+//! The command line: one file a command. A command answers with one document, for people or with `--json` for programs. It
+//! ends with 0 when what was asked for holds, with 2 when arguments, input or configuration are wrong whatever the database holds, before
+//! anything is applied, and with 1 when it cannot be done.
 
 mod answer;
 mod audit;
@@ -11,6 +12,7 @@ mod keys;
 mod log;
 mod moment;
 mod open;
+mod operator;
 mod password;
 mod reconciliation;
 mod serve;

@@ -1,4 +1,5 @@
-//! From the configuration to an open App: directory, master key, database, keys.
+//! From the configuration to what a command works on: an open App (directory, master key, database, keys) for whatever changes
+//! something, and the database alone, as it is, for whatever only reads.
 
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
@@ -6,33 +7,75 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::answer::{Answer, Failure};
+use super::operator;
 use super::settings::Settings;
 use crate::app::checkpoint::Unattended;
 use crate::app::{App, OpenError, Parts};
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, SystemClock, UnixTime};
 use crate::config::{Config, DatabaseTarget, MasterKeySource};
-use crate::domain::audit::{Actor, Source};
+use crate::domain::audit::Source;
 use crate::keys::MasterKey;
 use crate::keys::generate::{RsaGenerator, RsaSize};
 use crate::store::Db;
 use crate::store::db::Location;
 
-/// Loads the configuration, opens the issuer, does what a command is for, and closes it again.
+/// What a command that only reads is handed.
+pub(super) struct Seen {
+    /// The database, for reading alone.
+    pub(super) db: Db,
+    /// When it is looked at.
+    pub(super) now: UnixTime,
+}
+
+/// Loads the configuration, opens the issuer, does what a command is for, and closes it again. The issuer must be there: a command
+/// that changes what exists would find nothing in one that it made itself.
 pub(super) async fn to(
     settings: &Settings,
     act: impl AsyncFnOnce(&App) -> Result<Answer, Failure>,
 ) -> Result<Option<Answer>, Failure> {
-    let app = app(settings.load(&[])?).await?;
+    let app = existing(settings.load(&[])?).await?;
     let answer = act(&app).await;
     app.db.close().await;
     answer.map(Some)
 }
 
-/// Opens the issuer for a command: what it does is done by whoever runs it.
+/// Loads the configuration and looks into the database without making, migrating or appending anything.
+pub(super) async fn to_read(
+    settings: &Settings,
+    read: impl AsyncFnOnce(&Seen) -> Result<Answer, Failure>,
+) -> Result<Option<Answer>, Failure> {
+    let config = settings.load(&[])?;
+    let (db, pending) = look(&config).await?.ok_or_else(|| missing(&config))?;
+    let seen = Seen { db, now: SystemClock::new().now() };
+    let answer = match pending {
+        0 => read(&seen).await,
+        pending => Err(Failure::new(format_args!(
+            "the database {} is of an older Passant and waits for {pending} migration{}: the next `passant serve` applies them",
+            place(&config),
+            if pending == 1 { "" } else { "s" }
+        ))),
+    };
+    seen.db.close().await;
+    answer.map(Some)
+}
+
+/// Opens the issuer for a command, or makes it: what the command does is done by whoever runs it.
 pub(super) async fn app(config: Config) -> Result<Arc<App>, Failure> {
-    let name = ["LOGNAME", "USER"].iter().find_map(|name| std::env::var(name).ok()).unwrap_or_else(|| "unknown".to_owned());
-    let name = name.chars().filter(|c| !c.is_control()).take(64).collect();
-    open(config, false, Source { actor: Actor::Operator(name), ..Source::PASSANT }).await
+    open(config, false, operator::source()).await
+}
+
+/// The same for an issuer that must be there.
+pub(super) async fn existing(config: Config) -> Result<Arc<App>, Failure> {
+    let (db, _) = look(&config).await?.ok_or_else(|| missing(&config))?;
+    db.close().await;
+    app(config).await
+}
+
+fn missing(config: &Config) -> Failure {
+    Failure::new(format_args!(
+        "there is no issuer yet in {}: `passant serve` makes it; --data-dir, --database-url or --config name another place",
+        place(config)
+    ))
 }
 
 /// Opens the issuer to serve.
@@ -51,7 +94,7 @@ async fn open(config: Config, demo: bool, source: Source) -> Result<Arc<App>, Fa
     let generator = Arc::new(RsaGenerator { size: rsa_size(config.keys.bits) });
     App::open(config, Parts { db, master, clock, generator, demo, checkpoints: Arc::new(Unattended) }).await.map_err(|error| {
         match error {
-            OpenError::KeyPolicy(_) => Failure::settings(error),
+            OpenError::KeyPolicy(_) => Failure::wrong(error),
             OpenError::Store(_) | OpenError::Key(_) | OpenError::Rotation(_) => Failure::new(error),
         }
     })
@@ -59,7 +102,16 @@ async fn open(config: Config, demo: bool, source: Source) -> Result<Arc<App>, Fa
 
 /// Looks into the database without making, migrating or changing anything; with the number of migrations it waits for.
 pub(super) async fn look(config: &Config) -> Result<Option<(Db, usize)>, Failure> {
-    Ok(Db::look(&location(config), Arc::new(SystemClock::new())).await?)
+    let looked = Db::look(&location(config), Arc::new(SystemClock::new())).await;
+    looked.map_err(|error| Failure::new(format_args!("the database {} cannot be read: {error}", place(config))))
+}
+
+/// Where the database is, without its password.
+pub(super) fn place(config: &Config) -> String {
+    match &config.database.target {
+        DatabaseTarget::Sqlite(path) => path.display().to_string(),
+        DatabaseTarget::Postgres(url) => url.to_string(),
+    }
 }
 
 fn location(config: &Config) -> Location {
@@ -90,7 +142,7 @@ async fn master_key(config: &Config) -> Result<MasterKey, Failure> {
         }
         MasterKeySource::File(path) => MasterKey::load(path)?,
         MasterKeySource::Variable { name, value } => MasterKey::parse(value.expose())
-            .map_err(|error| Failure::settings(format_args!("environment variable {name}: {error}")))?,
+            .map_err(|error| Failure::wrong(format_args!("environment variable {name}: {error}")))?,
         MasterKeySource::Command(command) => {
             let command = command.clone();
             tokio::task::spawn_blocking(move || MasterKey::from_command(&command)).await??

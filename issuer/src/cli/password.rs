@@ -53,9 +53,10 @@ pub(super) fn obtain(arguments: &Arguments, least: usize) -> Result<(Password, O
     }
     let text = if arguments.password_stdin || !io::stdin().is_terminal() { read_line()? } else { ask()? };
     if text.expose().is_empty() {
-        return Err(Failure::new("no password was given: write one on standard input, or use --generate-password"));
+        return Err(Failure::wrong("no password was given: write one on standard input, or use --generate-password"));
     }
-    Ok((Password::chosen(text.expose(), least)?, None))
+    let password = Password::chosen(text.expose(), least).map_err(Failure::wrong)?;
+    Ok((password, None))
 }
 
 /// The fewest characters of a password.
@@ -84,7 +85,11 @@ fn read_line() -> Result<Secret<String>, Failure> {
 fn ask() -> Result<Secret<String>, Failure> {
     let prompt = |text| rpassword::prompt_password(text).map(Secret::new);
     let (first, second) = (prompt("Password: ")?, prompt("The same again: ")?);
-    if first.expose() == second.expose() { Ok(first) } else { Err(Failure::new("the two passwords differ; nothing was changed")) }
+    if first.expose() == second.expose() {
+        Ok(first)
+    } else {
+        Err(Failure::wrong("the two passwords differ; nothing was changed"))
+    }
 }
 
 #[cfg(test)]

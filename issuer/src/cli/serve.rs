@@ -12,7 +12,7 @@ use super::settings::Settings;
 use super::{log, open, reconciliation};
 use crate::app::App;
 use crate::clock::UnixTime;
-use crate::config::Config;
+use crate::config::{Config, DeclaredClient};
 use crate::domain::client::ClientOrigin;
 use crate::domain::client_address::TrustedProxies;
 use crate::http::serve::{Server, Tls};
@@ -43,12 +43,13 @@ pub(super) struct Arguments {
 /// there and not into the log.
 pub(super) async fn run(settings: &Settings, arguments: &Arguments) -> Result<Option<Answer>, Failure> {
     let listen = ("--listen", "PASSANT_LISTEN", arguments.listen.as_deref());
-    let config = if arguments.dev { dev::settings(settings, listen)? } else { settings.load(&[listen])? };
+    let (config, clients) =
+        if arguments.dev { dev::settings(settings, listen)? } else { settings.load_with_clients(&[listen])? };
     log::start(&config.log)?;
-    let tls = config.tls.as_ref().map(|files| Tls::load(files, &config.issuer)).transpose().map_err(Failure::settings)?;
+    let tls = config.tls.as_ref().map(|files| Tls::load(files, &config.issuer)).transpose().map_err(Failure::wrong)?;
     let encrypted = tls.is_some();
     let app = open::server(config, arguments.dev).await?;
-    reconcile(&app, arguments.prune).await?;
+    reconcile(&app, &clients, arguments.prune).await?;
     let server = Server::bind(&app, tls)
         .await
         .map_err(|fault| Failure::new(format_args!("{} cannot be listened on: {fault}", app.config.listen)))?;
@@ -102,8 +103,8 @@ async fn warn_of_a_demonstration(app: &App) -> Result<(), Failure> {
 }
 
 /// Makes the database's clients what the file declares, and tells the log.
-async fn reconcile(app: &App, prune: bool) -> Result<(), Failure> {
-    let plan = reconciliation::apply(app, prune).await?;
+async fn reconcile(app: &App, clients: &[DeclaredClient], prune: bool) -> Result<(), Failure> {
+    let plan = reconciliation::apply(app, clients, prune).await?;
     plan.create.iter().for_each(|id| tracing::info!(client_id = %id, "a client of the configuration was created"));
     plan.update.iter().for_each(|it| {
         tracing::info!(client_id = %it.client_id, keys = it.keys.join(" "), "a client of the configuration was updated");

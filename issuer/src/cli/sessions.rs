@@ -4,66 +4,71 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Failure, table};
-use super::open;
+use super::moment::short;
+use super::open::{self, Seen};
 use super::settings::Settings;
-use super::users::target::by_name;
+use super::users::target::Whose;
 use crate::app::App;
+use crate::domain::cutoff::Standing;
 use crate::domain::ids::SessionId;
-use crate::domain::user::Username;
+use crate::domain::user::User;
+use crate::domain::user_agent;
+use crate::store::evidence::{self, Levels};
 use crate::store::session_list::{self, ListedSession};
 use crate::store::{sessions, users};
 
 #[derive(Subcommand)]
 pub(super) enum Command {
     /// Show the live sessions, those last used first
-    List {
-        /// Of this user alone
-        #[arg(long, value_name = "USERNAME", value_parser = Username::parse)]
-        user: Option<Username>,
-    },
-    /// End sessions and what hangs on them, or with --user and --all everything that a user has
+    List(Whose),
+    /// End sessions and what hangs on them, or with --all everything that a user has
     End(End),
 }
 
 #[derive(Args)]
+#[command(
+    override_usage = "passant sessions end [OPTIONS] <SID>...\n       passant sessions end [OPTIONS] <--user <USERNAME>|--sub <SUB>> --all"
+)]
 pub(super) struct End {
     /// `sid`, as `passant sessions list` shows it; write `--` before one that begins with a hyphen
-    #[arg(value_name = "SID", required_unless_present = "user", conflicts_with = "user")]
+    #[arg(value_name = "SID", required_unless_present = "whose", conflicts_with = "whose")]
     ids: Vec<String>,
-    /// Everything that this user has: sessions, grants and tokens, those with offline access included
-    #[arg(long, value_name = "USERNAME", value_parser = Username::parse, requires = "all", conflicts_with = "ids")]
-    user: Option<Username>,
-    /// Says that everything is meant
-    #[arg(long, requires = "user")]
+    #[command(flatten)]
+    whose: Whose,
+    /// Everything that the user has: sessions, grants and tokens, those with offline access included
+    #[arg(long, requires = "whose", required_unless_present = "ids")]
     all: bool,
 }
 
 pub(super) async fn run(settings: &Settings, command: &Command) -> Result<Option<Answer>, Failure> {
-    open::to(settings, async |app| match command {
-        Command::List { user } => list(app, user.as_ref()).await,
-        Command::End(End { user: Some(user), .. }) => end_all(app, user).await,
-        Command::End(End { ids, .. }) => end(app, ids).await,
-    })
-    .await
+    match command {
+        Command::List(whose) => open::to_read(settings, async |seen| list(seen, whose).await).await,
+        Command::End(End { ids, whose, .. }) => {
+            let act = async |app: &App| match whose.find(&app.db).await? {
+                Some(user) => end_all(app, user).await,
+                None => end(app, ids).await,
+            };
+            open::to(settings, act).await
+        }
+    }
 }
 
-async fn list(app: &App, user: Option<&Username>) -> Result<Answer, Failure> {
-    let now = app.now();
+async fn list(seen: &Seen, whose: &Whose) -> Result<Answer, Failure> {
+    let user = whose.find(&seen.db).await?;
+    let mut reader = seen.db.reader().await?;
     let mut found = match user {
-        Some(user) => {
-            let id = by_name(app, user).await?.id;
-            session_list::of_user(&mut app.db.reader().await?.conn(), &id, now).await?
-        }
-        None => session_list::of_everybody(&mut app.db.reader().await?.conn(), now).await?,
+        Some(user) => session_list::of_user(&mut reader.conn(), &user.id, seen.now).await?,
+        None => session_list::of_everybody(&mut reader.conn(), seen.now).await?,
     };
     found.sort_by(|one, other| (other.last_seen_at, &one.id).cmp(&(one.last_seen_at, &other.id)));
     let line = |it: &ListedSession| {
-        let [created, seen, idle] = [it.created_at, it.last_seen_at, it.idle_until.min(it.expires_at)].map(|at| at.to_string());
-        let (address, agent) = (it.address.clone().unwrap_or_default(), it.user_agent.clone().unwrap_or_default());
-        [it.id.to_string(), it.username.clone(), created, seen, idle, address, agent]
+        let [created, last, until] =
+            [it.created_at, it.last_seen_at, it.idle_until.min(it.expires_at)].map(|at| short(at, seen.now));
+        let (address, browser) = (it.address.clone().unwrap_or_default(), user_agent::in_words(it.user_agent.as_deref()));
+        [it.id.to_string(), it.username.clone(), created, last, until, address, browser]
     };
-    let headings = ["SID", "USERNAME", "BEGAN", "LAST SEEN", "UNTIL", "ADDRESS", "USER AGENT"];
-    let text = table(headings, &found.iter().map(line).collect::<Vec<_>>());
+    let headings = ["SID", "USERNAME", "BEGAN (UTC)", "LAST SEEN", "UNTIL", "ADDRESS", "BROWSER"];
+    let text = table(headings, found.iter().map(line).collect());
     let sessions: Vec<Value> = found.iter().map(document).collect();
     Ok(Answer { document: json!({ "sessions": sessions }), text })
 }
@@ -82,26 +87,42 @@ fn document(it: &ListedSession) -> Value {
     })
 }
 
-/// Ends what can be ended, and then complains of the rest.
+/// Ends what can be ended, and then complains of the rest. One that has ended before is what was asked for.
 async fn end(app: &App, ids: &[String]) -> Result<Answer, Failure> {
-    let (mut ended, mut unknown) = (Vec::new(), Vec::new());
+    let (mut ended, mut before, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
     for id in ids {
         match sessions::end(&app.db, SessionId::new(id), app.now()).await? {
             Some(tick) => ended.push(json!({ "sid": id, "tick": tick })),
+            None if has_ended(app, id).await? => before.push(id.as_str()),
             None => unknown.push(id.as_str()),
         }
     }
     if !unknown.is_empty() {
-        let (unknown, count) = (unknown.join(", "), ended.len());
-        return Err(Failure::new(format_args!("there is no living session {unknown}; {count} of the others ended")));
+        let others = match ended.len() {
+            0 => String::new(),
+            1 => "; one other has ended".to_owned(),
+            count => format!("; {count} others have ended"),
+        };
+        let failure = Failure::new(format_args!("there is no session {}{others}", unknown.join(", ")));
+        return Err(failure.beside("ended", json!(ended)).beside("unknown", json!(unknown)));
     }
-    let text =
-        format!("{} ended, with all that hung on it.", if ids.len() == 1 { "The session has" } else { "The sessions have" });
-    Ok(Answer { document: json!({ "ended": ended }), text })
+    let text = match (ended.len(), before.len()) {
+        (0, 1) => "The session had ended already.".to_owned(),
+        (0, _) => "The sessions had ended already.".to_owned(),
+        (1, 0) => "The session has ended, with all that hung on it.".to_owned(),
+        (count, 0) => format!("{count} sessions have ended, with all that hung on them."),
+        (count, before) => format!("{count} ended now, with all that hung on it; {before} had ended already."),
+    };
+    Ok(Answer { document: json!({ "ended": ended, "ended_before": before }), text })
 }
 
-async fn end_all(app: &App, user: &Username) -> Result<Answer, Failure> {
-    let user = by_name(app, user).await?;
+async fn has_ended(app: &App, id: &str) -> Result<bool, Failure> {
+    let levels = Levels { session: Some(SessionId::new(id)), ..Levels::default() };
+    let found = evidence::read(&mut app.db.reader().await?.conn(), &levels, app.now()).await?;
+    Ok(found.evidence.session == Standing::Ended)
+}
+
+async fn end_all(app: &App, user: User) -> Result<Answer, Failure> {
     let (sub, name) = (user.id, user.username);
     let cut_off = users::log_out_everywhere(&app.db, sub.clone(), app.now()).await?;
     let tick = cut_off.ok_or_else(|| Failure::new(format_args!("somebody else has just deleted the user {name}")))?;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::answer::Failure;
-use crate::config::{Config, ConfigError, Place};
+use crate::config::{Config, ConfigError, DeclaredClient, Place};
 
 /// The file that is read when none is named and it is there.
 const DEFAULT_FILE: &str = "passant.toml";
@@ -33,8 +33,22 @@ pub(super) struct Settings {
 pub(super) type Override<'a> = (&'static str, &'static str, Option<&'a str>);
 
 impl Settings {
-    /// The configuration: the file, over it the environment, over that the options.
+    /// The configuration: the file, over it the environment, over that the options. The secrets of the file's clients need not be
+    /// there.
     pub(super) fn load(&self, overrides: &[Override<'_>]) -> Result<Config, Failure> {
+        self.load_by(overrides, Config::load)
+    }
+
+    /// The same with the file's clients and their secrets, for what makes the database's clients so.
+    pub(super) fn load_with_clients(&self, overrides: &[Override<'_>]) -> Result<(Config, Vec<DeclaredClient>), Failure> {
+        self.load_by(overrides, |file, environment| Config::load_with_clients(file, environment, |path| fs::read_to_string(path)))
+    }
+
+    fn load_by<T>(
+        &self,
+        overrides: &[Override<'_>],
+        load: impl FnOnce(Option<(&Path, &str)>, Vec<(String, String)>) -> Result<T, ConfigError>,
+    ) -> Result<T, Failure> {
         let given = [
             ("--data-dir", "PASSANT_DATA_DIR", self.data_dir.as_deref()),
             ("--database-url", "PASSANT_DATABASE__URL", self.database_url.as_deref()),
@@ -44,8 +58,8 @@ impl Settings {
         let path = self.config.clone().or_else(|| Some(PathBuf::from(DEFAULT_FILE)).filter(|path| path.exists()));
         let file = path.as_deref().map(read_file).transpose()?;
         let file = path.as_deref().zip(file.as_deref());
-        Config::load(file, environment().chain(options), |path| fs::read_to_string(path))
-            .map_err(|error| Failure::settings(in_the_words_of_options(&error, &given)))
+        load(file, environment().chain(options).collect())
+            .map_err(|error| Failure::wrong(in_the_words_of_options(&error, &given)))
     }
 
     /// Whether an option or a variable says where files are kept.
@@ -55,7 +69,7 @@ impl Settings {
 }
 
 fn read_file(path: &Path) -> Result<String, Failure> {
-    fs::read_to_string(path).map_err(|fault| Failure::settings(format_args!("{} cannot be read: {fault}", path.display())))
+    fs::read_to_string(path).map_err(|fault| Failure::wrong(format_args!("{} cannot be read: {fault}", path.display())))
 }
 
 /// A name that is not UTF-8 is none of ours; a value that is not is refused where it is parsed.

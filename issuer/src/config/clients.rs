@@ -28,6 +28,21 @@ pub struct DeclaredClient {
     pub secret: Option<TokenHash>,
 }
 
+/// A client whose section is right, and where its secret is to be found.
+pub(super) struct JudgedClient {
+    index: usize,
+    client: Client,
+    secret: SecretSource,
+}
+
+enum SecretSource {
+    /// A public client has none.
+    None,
+    Hash(TokenHash),
+    Variable(String),
+    File(PathBuf),
+}
+
 /// What the rest of the configuration means to a client.
 pub(super) struct Surroundings<'a> {
     pub(super) declared: Declared<'a>,
@@ -69,29 +84,56 @@ pub(super) struct ClientEntry {
     post_logout_redirect_uris: Vec<RedirectUri>,
     #[serde(default)]
     mapped_claims: BTreeMap<ClaimName, MappedClaim>,
+    #[serde(default)]
+    status_list: bool,
 }
 
 /// Turns the entries into clients, or names the first one that cannot be.
-pub(super) fn resolve(
+pub(super) fn judge(
     entries: Vec<ClientEntry>,
     source: &Source<'_>,
     surroundings: &Surroundings<'_>,
-    variable: impl Fn(&str) -> Option<String>,
-    read: impl Fn(&Path) -> io::Result<String>,
-) -> Result<Vec<DeclaredClient>, ConfigError> {
+) -> Result<Vec<JudgedClient>, ConfigError> {
     let mut ids = BTreeSet::new();
-    let resolve_one = |(index, entry): (usize, ClientEntry)| {
+    let judge_one = |(index, entry): (usize, ClientEntry)| {
         let place = Entry { source, index };
         if !ids.insert(entry.id.clone()) {
             return Err(place.fault(&[Key("id")], "another client has this id already"));
         }
         place.check_references(&entry, &surroundings.declared)?;
-        let secret = place.secret(&entry, &variable, &read)?;
+        let secret = place.secret(&entry)?;
         let client = Client::new(entry.registration(surroundings.lifetimes))
             .map_err(|error| place.fault(&[Key(key_of(&error))], error))?;
-        Ok(DeclaredClient { client, secret })
+        Ok(JudgedClient { index, client, secret })
     };
-    entries.into_iter().enumerate().map(resolve_one).collect()
+    entries.into_iter().enumerate().map(judge_one).collect()
+}
+
+impl JudgedClient {
+    /// With its secret, which must be there now.
+    pub(super) fn with_secret(
+        self,
+        source: &Source<'_>,
+        variable: impl Fn(&str) -> Option<String>,
+        read: impl Fn(&Path) -> io::Result<String>,
+    ) -> Result<DeclaredClient, ConfigError> {
+        let place = Entry { source, index: self.index };
+        let secret = match self.secret {
+            SecretSource::None => None,
+            SecretSource::Hash(hash) => Some(hash),
+            SecretSource::Variable(name) => match variable(&name) {
+                Some(secret) => Some(place.strong("secret_env", Secret::new(secret))?),
+                None => return Err(place.fault(&[Key("secret_env")], format!("the environment has no variable {name}"))),
+            },
+            SecretSource::File(path) => match read(&path) {
+                Ok(secret) => Some(place.strong("secret_file", Secret::new(secret))?),
+                Err(error) => {
+                    return Err(place.fault(&[Key("secret_file")], format!("{} cannot be read: {error}", path.display())));
+                }
+            },
+        };
+        Ok(DeclaredClient { client: self.client, secret })
+    }
 }
 
 struct Entry<'a> {
@@ -110,25 +152,14 @@ impl Entry<'_> {
         declared.resources(&entry.resources).map_err(|why| refused(("resources", why)))
     }
 
-    fn secret(
-        &self,
-        entry: &ClientEntry,
-        variable: impl Fn(&str) -> Option<String>,
-        read: impl Fn(&Path) -> io::Result<String>,
-    ) -> Result<Option<TokenHash>, ConfigError> {
+    fn secret(&self, entry: &ClientEntry) -> Result<SecretSource, ConfigError> {
         let public = entry.authentication == ClientAuthentication::None;
         match (&entry.secret_hash, &entry.secret_env, &entry.secret_file) {
-            (None, None, None) if public => Ok(None),
+            (None, None, None) if public => Ok(SecretSource::None),
             _ if public => Err(self.fault(&[Key("authentication")], "a client with authentication none has no secret")),
-            (Some(hash), None, None) => Ok(Some(hash.clone())),
-            (None, Some(name), None) => match variable(name) {
-                Some(secret) => self.strong("secret_env", Secret::new(secret)).map(Some),
-                None => Err(self.fault(&[Key("secret_env")], format!("the environment has no variable {name}"))),
-            },
-            (None, None, Some(path)) => match read(path) {
-                Ok(secret) => self.strong("secret_file", Secret::new(secret)).map(Some),
-                Err(error) => Err(self.fault(&[Key("secret_file")], format!("{} cannot be read: {error}", path.display()))),
-            },
+            (Some(hash), None, None) => Ok(SecretSource::Hash(hash.clone())),
+            (None, Some(name), None) => Ok(SecretSource::Variable(name.clone())),
+            (None, None, Some(path)) => Ok(SecretSource::File(path.clone())),
             _ => {
                 Err(self
                     .fault(&[Key("authentication")], "this client needs exactly one of secret_hash, secret_env and secret_file"))
@@ -164,6 +195,7 @@ impl ClientEntry {
             token_claims: self.token_claims,
             post_logout_redirect_uris: self.post_logout_redirect_uris,
             mapped_claims: self.mapped_claims,
+            status_list: self.status_list,
         }
     }
 }

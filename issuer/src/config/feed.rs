@@ -49,14 +49,43 @@ pub(super) struct FeedSection {
 }
 
 impl FeedSection {
-    pub(super) fn resolve(
-        self,
+    /// What can be said without the secrets themselves.
+    pub(super) fn judge(self, source: &Source<'_>) -> Result<JudgedFeed, ConfigError> {
+        let Self { access, bearer_hashes: Hashes(hashes), bearer_env, bearer_file } = self;
+        let fault = |reason: &str| Err(source.fault(&[Key("feed"), Key("access")], reason));
+        match (access, hashes.len() + usize::from(bearer_env.is_some()) + usize::from(bearer_file.is_some())) {
+            (Access::Public, 0) | (Access::Bearer, 1..=MOST) => Ok(JudgedFeed { access, hashes, bearer_env, bearer_file }),
+            (Access::Public, _) => fault("a public feed has no bearer secret: say access = \"bearer\""),
+            (Access::Bearer, _) => {
+                fault("with bearer, one secret or two must be given by bearer_hashes, bearer_env and bearer_file")
+            }
+        }
+    }
+}
+
+/// `[feed]` with secrets that nobody has looked for yet: only who serves needs them.
+pub(super) struct JudgedFeed {
+    access: Access,
+    hashes: Vec<TokenHash>,
+    bearer_env: Option<String>,
+    bearer_file: Option<PathBuf>,
+}
+
+impl JudgedFeed {
+    /// With the secrets that the file tells by their hash.
+    pub(super) fn without_secrets(&self) -> Feed {
+        self.open_to(self.hashes.clone())
+    }
+
+    /// With all its secrets, which must be there now.
+    pub(super) fn with_secrets(
+        &self,
         source: &Source<'_>,
         variable: impl Fn(&str) -> Option<String>,
         read: impl Fn(&Path) -> io::Result<String>,
     ) -> Result<Feed, ConfigError> {
         let fault = |key: &str, reason: String| source.fault(&[Key("feed"), Key(key)], reason);
-        let mut hashes = self.bearer_hashes.0;
+        let mut hashes = self.hashes.clone();
         if let Some(name) = &self.bearer_env {
             let secret = variable(name).ok_or_else(|| fault("bearer_env", format!("the environment has no variable {name}")))?;
             hashes.push(secrets::of_strong(&Secret::new(secret)).map_err(|why| fault("bearer_env", why.to_owned()))?);
@@ -66,15 +95,15 @@ impl FeedSection {
                 read(path).map_err(|error| fault("bearer_file", format!("{} cannot be read: {error}", path.display())))?;
             hashes.push(secrets::of_strong(&Secret::new(secret)).map_err(|why| fault("bearer_file", why.to_owned()))?);
         }
-        match (self.access, hashes.len()) {
-            (Access::Public, 0) => Ok(Feed { access: FeedAccess::Public }),
-            (Access::Bearer, 1..=MOST) => Ok(Feed { access: FeedAccess::Bearer(hashes) }),
-            (Access::Public, _) => Err(fault("access", "a public feed has no bearer secret: say access = \"bearer\"".to_owned())),
-            (Access::Bearer, _) => {
-                let reason = "with bearer, one secret or two must be given by bearer_hashes, bearer_env and bearer_file";
-                Err(fault("access", reason.to_owned()))
-            }
-        }
+        Ok(self.open_to(hashes))
+    }
+
+    fn open_to(&self, hashes: Vec<TokenHash>) -> Feed {
+        let access = match self.access {
+            Access::Public => FeedAccess::Public,
+            Access::Bearer => FeedAccess::Bearer(hashes),
+        };
+        Feed { access }
     }
 }
 

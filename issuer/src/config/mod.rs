@@ -24,12 +24,12 @@ pub use self::clients::DeclaredClient;
 pub use self::declared::{Declared, Undeclared};
 pub use self::error::{ConfigError, Place};
 pub use self::feed::{Feed, FeedAccess};
-pub use self::sections::{Audit, Http, Keys, Limits, Log, LogFormat, Passwords, Sessions, Throttle};
+pub use self::sections::{Audit, Http, Keys, Limits, Log, LogFormat, Passwords, Sessions, StatusLists, Throttle};
 pub use self::storage::{Database, DatabaseTarget, InvalidPostgresUrl, MasterKeySource, PostgresUrl};
 pub use self::tls::TlsFiles;
 
-use self::clients::{ClientEntry, Surroundings};
-use self::feed::FeedSection;
+use self::clients::{ClientEntry, JudgedClient, Surroundings};
+use self::feed::{FeedSection, JudgedFeed};
 use self::source::{Source, Step::At, Step::Key};
 use self::storage::{DatabaseSection, MASTER_KEY_KINDS, MasterKeySection};
 use self::tls::TlsSection;
@@ -69,6 +69,8 @@ pub struct Config {
     pub http: Http,
     /// `[tls]`; none, so that TLS ends in front of Passant.
     pub tls: Option<TlsFiles>,
+    /// `[status_lists]`
+    pub status_lists: StatusLists,
     /// `[audit]`
     pub audit: Audit,
     /// `[log]`
@@ -77,24 +79,30 @@ pub struct Config {
     pub scopes: BTreeMap<Scope, String>,
     /// `[resources]`: the resources that clients may be allowed, with their names.
     pub resources: BTreeMap<Resource, String>,
-    /// `[[clients]]`
-    pub clients: Vec<DeclaredClient>,
 }
 
 impl Config {
     /// Reads a file (its name and text) and the environment. `PASSANT_KEYS__PERIOD` stands for `period` in `[keys]` and
-    /// overrides it. `read` fetches the files that hold clients' secrets.
+    /// overrides it. `[[clients]]` is judged as well, but for the secrets: those need not be there for most of what is done.
     pub fn load(
         file: Option<(&Path, &str)>,
         environment: impl IntoIterator<Item = (String, String)>,
-        read: impl Fn(&Path) -> io::Result<String>,
     ) -> Result<Self, ConfigError> {
-        let environment: BTreeMap<String, String> = environment.into_iter().collect();
-        let mut source = Source::parse(file)?;
-        overlay(&mut source, &environment)?;
-        let document: Document = source.read()?;
-        document.check(&source)?;
-        document.resolve(&source, |name| environment.get(name).cloned(), read)
+        load(file, environment, |_, _, _, _| Ok(())).map(|(config, ())| config)
+    }
+
+    /// The same with `[[clients]]` and everybody's secrets, for whoever serves or makes the database's clients what the file declares.
+    /// `read` fetches the files that hold secrets.
+    pub fn load_with_clients(
+        file: Option<(&Path, &str)>,
+        environment: impl IntoIterator<Item = (String, String)>,
+        read: impl Fn(&Path) -> io::Result<String>,
+    ) -> Result<(Self, Vec<DeclaredClient>), ConfigError> {
+        load(file, environment, |config, judged, source, environment| {
+            let variable = |name: &str| environment.get(name).cloned();
+            config.feed = judged.feed.with_secrets(source, variable, &read)?;
+            judged.clients.into_iter().map(|one| one.with_secret(source, variable, &read)).collect()
+        })
     }
 
     /// What a registration may refer to.
@@ -105,7 +113,20 @@ impl Config {
     /// The defaults, for an issuer at this address.
     pub fn for_issuer(issuer: IssuerUrl) -> Self {
         let Document {
-            listen, data_dir, database, keys, tokens, sessions, passwords, throttle, limits, http, audit, log, ..
+            listen,
+            data_dir,
+            database,
+            keys,
+            tokens,
+            sessions,
+            passwords,
+            throttle,
+            limits,
+            http,
+            status_lists,
+            audit,
+            log,
+            ..
         } = Document::default();
         Self {
             issuer,
@@ -122,13 +143,35 @@ impl Config {
             feed: Feed { access: FeedAccess::Public },
             http,
             tls: None,
+            status_lists,
             audit,
             log,
             scopes: BTreeMap::new(),
             resources: BTreeMap::new(),
-            clients: Vec::new(),
         }
     }
+}
+
+/// The configuration, and what `finish` makes of the judged clients.
+fn load<T>(
+    file: Option<(&Path, &str)>,
+    environment: impl IntoIterator<Item = (String, String)>,
+    finish: impl FnOnce(&mut Config, Judged, &Source<'_>, &BTreeMap<String, String>) -> Result<T, ConfigError>,
+) -> Result<(Config, T), ConfigError> {
+    let environment: BTreeMap<String, String> = environment.into_iter().collect();
+    let mut source = Source::parse(file)?;
+    overlay(&mut source, &environment)?;
+    let document: Document = source.read()?;
+    document.check(&source)?;
+    let (mut config, judged) = document.resolve(&source, |name| environment.get(name).cloned())?;
+    let finished = finish(&mut config, judged, &source, &environment)?;
+    Ok((config, finished))
+}
+
+/// What has secrets that nobody has looked for yet.
+struct Judged {
+    clients: Vec<JudgedClient>,
+    feed: JudgedFeed,
 }
 
 /// Lays the variables over the file. Those that the file itself names as holding a secret are left alone.
@@ -171,6 +214,7 @@ struct Document {
     feed: FeedSection,
     http: Http,
     tls: TlsSection,
+    status_lists: StatusLists,
     audit: Audit,
     log: Log,
     scopes: BTreeMap<Scope, String>,
@@ -195,6 +239,7 @@ impl Default for Document {
             feed: FeedSection::default(),
             http: Http::default(),
             tls: TlsSection::default(),
+            status_lists: StatusLists::default(),
             audit: Audit::default(),
             log: Log::default(),
             scopes: BTreeMap::new(),
@@ -250,20 +295,15 @@ impl Document {
         }
     }
 
-    fn resolve(
-        self,
-        source: &Source<'_>,
-        variable: impl Fn(&str) -> Option<String>,
-        read: impl Fn(&Path) -> io::Result<String>,
-    ) -> Result<Config, ConfigError> {
+    fn resolve(self, source: &Source<'_>, variable: impl Fn(&str) -> Option<String>) -> Result<(Config, Judged), ConfigError> {
         let database = self.database.resolve(&self.data_dir);
         let master_key = self.master_key.resolve(source, &database.target, &self.data_dir, &variable)?;
         let tls = self.tls.resolve(source, &self.issuer)?;
         let surroundings =
             Surroundings { declared: Declared { scopes: &self.scopes, resources: &self.resources }, lifetimes: self.tokens };
-        let feed = self.feed.resolve(source, &variable, &read)?;
-        let clients = clients::resolve(self.clients, source, &surroundings, variable, read)?;
-        Ok(Config {
+        let feed = self.feed.judge(source)?;
+        let clients = clients::judge(self.clients, source, &surroundings)?;
+        let config = Config {
             issuer: self.issuer,
             listen: self.listen,
             data_dir: self.data_dir,
@@ -275,15 +315,16 @@ impl Document {
             passwords: self.passwords,
             throttle: self.throttle,
             limits: self.limits,
-            feed,
+            feed: feed.without_secrets(),
             http: self.http,
             tls,
+            status_lists: self.status_lists,
             audit: self.audit,
             log: self.log,
             scopes: self.scopes,
             resources: self.resources,
-            clients,
-        })
+        };
+        Ok((config, Judged { clients, feed }))
     }
 }
 

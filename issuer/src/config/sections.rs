@@ -198,6 +198,24 @@ pub struct Http {
     pub trusted_proxies: TrustedProxies,
 }
 
+/// `[status_lists]`: Token Status Lists, for the clients whose registration asks for them.
+#[derive(Clone, PartialEq, Eq, Debug, serde::Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a section")]
+pub struct StatusLists {
+    /// How long others may keep a list before they ask again; 60 seconds. A list itself ends after twice this.
+    #[serde(deserialize_with = "lasting::<5, { 30 * MINUTE }, _>")]
+    pub ttl: Duration,
+    /// Whether all lists are listed at `/status-lists`, and the metadata says so; no.
+    #[serde(deserialize_with = "switch")]
+    pub aggregation: bool,
+}
+
+impl Default for StatusLists {
+    fn default() -> Self {
+        Self { ttl: Duration::from_secs(MINUTE), aggregation: false }
+    }
+}
+
 /// `[audit]`: the trail of who did what.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a section")]
@@ -243,6 +261,29 @@ named_values!(
 
 fn lasting<'de, const MIN: u64, const MAX: u64, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     DurationIn::<MIN, MAX>::deserialize(deserializer).map(DurationIn::get)
+}
+
+/// A yes or no; a variable of the environment gives it as text.
+fn switch<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    deserializer.deserialize_any(Switch)
+}
+
+struct Switch;
+
+impl Visitor<'_> for Switch {
+    type Value = bool;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("true or false")
+    }
+
+    fn visit_bool<E: Error>(self, given: bool) -> Result<bool, E> {
+        Ok(given)
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<bool, E> {
+        text.parse().map_err(|_| E::custom("this is not true or false"))
+    }
 }
 
 /// A number in bounds; a variable of the environment gives it as text.

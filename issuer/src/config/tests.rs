@@ -11,8 +11,12 @@ const SECRET: &str = "3q2-7wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA_drawn";
 const HASH: &str = "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU";
 
 fn load(text: &str, environment: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    load_with_clients(text, environment).map(|(config, _)| config)
+}
+
+fn load_with_clients(text: &str, environment: &[(&str, &str)]) -> Result<(Config, Vec<DeclaredClient>), ConfigError> {
     let environment = environment.iter().map(|(name, value)| (name.to_string(), value.to_string()));
-    Config::load(Some((Path::new("passant.toml"), text)), environment, |path| match path.to_str() {
+    Config::load_with_clients(Some((Path::new("passant.toml"), text)), environment, |path| match path.to_str() {
         Some("/run/secret") => Ok(format!("{SECRET}\n")),
         Some("/run/weak") => Ok("hunter2".to_owned()),
         _ => Err(io::ErrorKind::NotFound.into()),
@@ -35,7 +39,7 @@ fn confidential(lines: &str) -> String {
 
 #[test]
 fn nothing_configured_is_a_working_issuer() {
-    let config = Config::load(None, [("HOME".to_owned(), "/".to_owned())], |_| Err(io::ErrorKind::NotFound.into())).unwrap();
+    let config = Config::load(None, [("HOME".to_owned(), "/".to_owned())]).unwrap();
     assert_eq!(format!("{config:?}"), format!("{:?}", Config::for_issuer(IssuerUrl::LOCAL)));
     assert_eq!((config.issuer.as_str(), config.listen.to_string().as_str()), ("http://localhost:8080", "127.0.0.1:8080"));
     assert_eq!(config.data_dir, Path::new("./passant-data"));
@@ -64,7 +68,7 @@ fn nothing_configured_is_a_working_issuer() {
     assert_eq!((config.limits, config.feed.access, config.http, config.tls), (limits, FeedAccess::Public, Http::default(), None));
     assert_eq!(config.log, Log { format: LogFormat::Auto, filter: "info".to_owned() });
     assert_eq!(config.audit.keep, hours(400 * 24));
-    assert!(config.scopes.is_empty() && config.resources.is_empty() && config.clients.is_empty());
+    assert!(config.scopes.is_empty() && config.resources.is_empty());
 }
 
 #[test]
@@ -153,7 +157,7 @@ fn every_key_is_read() {
         refresh_retry_window = "4s"
         token_claims = ["acr", "auth_time"]
     "#;
-    let config = load(text, &[]).unwrap_or_else(|error| panic!("{error}"));
+    let (config, clients) = load_with_clients(text, &[]).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!((config.issuer.as_str(), config.listen.to_string().as_str()), ("https://auth.example.com", "[::]:9000"));
     assert!(matches!(&config.database.target, DatabaseTarget::Postgres(url) if url.expose() == "postgres://passant@db/passant"));
     assert!(matches!(&config.master_key, MasterKeySource::Command(command) if command == "vault read"));
@@ -168,7 +172,7 @@ fn every_key_is_read() {
     assert_eq!((certificate.to_str(), private_key.to_str()), (Some("/etc/tls/chain.pem"), Some("/etc/tls/key.pem")));
     assert_eq!(config.audit.keep, Duration::from_secs(90 * 86_400));
     assert_eq!((config.log.format, config.sessions.idle), (LogFormat::Json, Duration::from_secs(3600)));
-    let DeclaredClient { client, secret } = config.clients.first().unwrap();
+    let DeclaredClient { client, secret } = clients.first().unwrap();
     assert_eq!(secret.as_ref(), Some(&TokenHash::of(SECRET)));
     assert!(client.first_party && !client.pkce_required && client.authentication == ClientAuthentication::SecretPost);
     assert_eq!(client.grant_types.len(), 3);
@@ -184,8 +188,8 @@ fn every_key_is_read() {
 
 #[test]
 fn a_client_that_says_little_gets_the_defaults() {
-    let config = load(&format!("[tokens]\naccess_token = \"7m\"\n{}", client("")), &[]).unwrap();
-    let DeclaredClient { client, secret } = config.clients.first().unwrap();
+    let (config, clients) = load_with_clients(&format!("[tokens]\naccess_token = \"7m\"\n{}", client("")), &[]).unwrap();
+    let DeclaredClient { client, secret } = clients.first().unwrap();
     assert!(secret.is_none() && client.pkce_required && !client.first_party && client.is_public());
     assert_eq!((&client.grant_types, client.lifetimes), (&[GrantType::AuthorizationCode].into(), config.tokens));
     assert_eq!(client.lifetimes.access_token.get(), Duration::from_secs(420));
@@ -287,6 +291,7 @@ fn the_environment_overrides_the_file() {
         ("PASSANT_DATA_DIR", "2026"),
         ("PASSANT_KEYS__PERIOD", "20d"),
         ("PASSANT_PASSWORDS__QUEUE", "7"),
+        ("PASSANT_STATUS_LISTS__AGGREGATION", "true"),
         ("PASSANT_LIMITS__BODY", "1 MiB"),
         ("PASSANT_HTTP__TRUSTED_PROXIES", "10.0.0.0/8, 192.0.2.1"),
         ("PASSANT_DATABASE__URL", "postgres://db/passant"),
@@ -297,7 +302,7 @@ fn the_environment_overrides_the_file() {
     let config = load(text, &environment).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!((config.issuer.as_str(), config.data_dir.as_path()), ("https://env.example", Path::new("2026")));
     assert_eq!((config.keys.period, config.keys.lead), (Duration::from_secs(20 * 86_400), Duration::from_secs(3 * 3600)));
-    assert_eq!((config.passwords.queue, config.limits.body), (7, 1 << 20));
+    assert_eq!((config.passwords.queue, config.limits.body, config.status_lists.aggregation), (7, 1 << 20, true));
     assert_eq!(Ok(config.http.trusted_proxies), TrustedProxies::parse(["10.0.0.0/8", "192.0.2.1"]));
     assert!(matches!(&config.database.target, DatabaseTarget::Postgres(url) if url.expose() == "postgres://db/passant"));
     assert!(matches!(&config.master_key, MasterKeySource::Variable { value, .. } if value.expose() == "the master key"));
@@ -312,6 +317,8 @@ fn a_wrong_variable_is_refused_by_its_name() {
         ("PASSANT_KEYS__PERIOD", "soon", "keys.period", "number with a unit"),
         ("PASSANT_KEYS__LEAD", "1m", "keys.lead", "twice jwks_max_age"),
         ("PASSANT_KEYS__PERIOD__X", "1d", "keys.period.x", "no such key"),
+        ("PASSANT_STATUS_LISTS__AGGREGATION", "perhaps", "status_lists.aggregation", "not true or false"),
+        ("PASSANT_STATUS_LISTS__TTL", "4s", "status_lists.ttl", "5s"),
         ("PASSANT_DATABASE__CONNECTIONS", "many", "database.connections", "not a number"),
         ("PASSANT_DATABASE", "postgres://u:hunter2@db", "database", "expected is a section"),
         ("PASSANT_CLIENTS__ID", "x", "clients.id", "file only"),
@@ -330,10 +337,29 @@ fn a_wrong_variable_is_refused_by_its_name() {
 
 #[test]
 fn a_secret_comes_from_the_variable_that_the_file_names() {
-    let config = load(&confidential("secret_env = \"PASSANT_SHOP_SECRET\""), &[("PASSANT_SHOP_SECRET", SECRET)]).unwrap();
-    assert_eq!(config.clients.first().unwrap().secret, Some(TokenHash::of(SECRET)));
+    let text = confidential("secret_env = \"PASSANT_SHOP_SECRET\"");
+    let (_, clients) = load_with_clients(&text, &[("PASSANT_SHOP_SECRET", SECRET)]).unwrap();
+    assert_eq!(clients.first().unwrap().secret, Some(TokenHash::of(SECRET)));
     let weak = refused(&confidential("secret_env = \"SHOP\""), &[("SHOP", "hunter2")]);
     assert!(weak.reason.contains("too weak") && !weak.to_string().contains("hunter2"));
+}
+
+#[test]
+fn secrets_that_are_not_there_stop_only_whoever_needs_them() {
+    let without = |text: &str| Config::load(Some((Path::new("passant.toml"), text)), []).map(drop);
+    for secret in ["secret_env = \"SHOP\"", "secret_file = \"/run/none\""] {
+        assert!(load_with_clients(&confidential(secret), &[]).is_err(), "{secret}");
+        assert_eq!(without(&confidential(secret)), Ok(()), "{secret}");
+    }
+    let wrong = without(&confidential("secret_env = \"SHOP\"\nsecret_file = \"/run/secret\"")).unwrap_err();
+    assert!(wrong.reason.contains("exactly one"), "what is wrong in the file itself is told all the same: {wrong}");
+    assert!(without(&confidential("")).is_err());
+    for secret in ["bearer_env = \"FEED\"", "bearer_file = \"/run/none\""] {
+        let feed = format!("[feed]\naccess = \"bearer\"\n{secret}");
+        assert!(load(&feed, &[]).is_err(), "{secret}");
+        assert_eq!(without(&feed), Ok(()), "{secret}");
+    }
+    assert!(without("[feed]\naccess = \"bearer\"").is_err());
 }
 
 #[test]
@@ -342,7 +368,7 @@ fn neither_debug_nor_an_error_shows_a_secret() {
         "[database]\nurl = \"postgres://passant:hunter2@db:5433/passant?password=hunter3\"\n[master_key]\nenv = \"KEY\"\n{}",
         confidential("secret_env = \"SHOP\"")
     );
-    let shown = format!("{:?}", load(&text, &[("KEY", "hunter4"), ("SHOP", SECRET)]).unwrap());
+    let shown = format!("{:?}", load_with_clients(&text, &[("KEY", "hunter4"), ("SHOP", SECRET)]).unwrap());
     assert!(!shown.contains("hunter") && !shown.contains(SECRET) && !shown.contains(TokenHash::of(SECRET).as_str()), "{shown}");
     assert!(shown.contains("postgres://db:5433/passant"), "{shown}");
     for wrong in [

@@ -174,6 +174,12 @@ impl Event {
         Self::new(action, Outcome::Done)
     }
 
+    /// A change, and what it changed.
+    pub fn changed(action: Action, what: &[String]) -> Self {
+        let what = if what.is_empty() { "nothing".to_owned() } else { what.join(", ") };
+        Self::done(action).saying(format!("changed {what}"))
+    }
+
     /// Something that was refused, and why.
     pub fn refused(action: Action, why: impl Into<String>) -> Self {
         Self::new(action, Outcome::Refused).saying(why)
@@ -216,7 +222,7 @@ impl Event {
     }
 }
 
-/// An event as it stands in the trail.
+/// An event as it stands in the trail, with the names that users and clients have now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Entry {
     /// Its id: random, and in no order.
@@ -231,6 +237,8 @@ pub struct Entry {
     pub actor_kind: String,
     /// [`Actor::name`].
     pub actor: Option<String>,
+    /// The name that an acting user signs in with, while there is such a user.
+    pub actor_username: Option<String>,
     /// The address it came from.
     pub address: Option<String>,
     /// The request's id.
@@ -239,8 +247,12 @@ pub struct Entry {
     pub tick: Option<i64>,
     /// `sub`.
     pub user_id: Option<String>,
+    /// The name that this user signs in with, while there is such a user.
+    pub username: Option<String>,
     /// `client_id`.
     pub client_id: Option<String>,
+    /// What this client is called, while there is such a client.
+    pub client_name: Option<String>,
     /// `sid`.
     pub session_id: Option<String>,
     /// `gid`.

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::ids::{ClientId, GrantId, SessionId, Tick, TokenId, UserId};
 use super::scope::{ScopeSet, spaced};
+use super::status_list::Status;
 use crate::clock::UnixTime;
 
 /// `typ` of an access token (RFC 9068, section 2.1).
@@ -77,6 +78,9 @@ pub struct AccessToken {
     /// By what means, where the client's registration asks for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub amr: Option<Vec<String>>,
+    /// Its place in a Token Status List, where the client's registration asks for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<Status>,
     /// What the client's registration maps; for the services behind it, and not read back here.
     #[serde(flatten, skip_deserializing)]
     pub mapped: Map<String, Value>,

@@ -55,13 +55,18 @@ pub struct Registration {
     /// Which of a user's roles and attributes it is told, by the name of the claim.
     #[serde(default)]
     pub mapped_claims: BTreeMap<ClaimName, MappedClaim>,
+    /// Whether its access tokens have a place in a Token Status List, for verifiers that know nothing of Passant's feed.
+    #[serde(default)]
+    pub status_list: bool,
 }
 
 impl Client {
     /// The client that a registration describes, if its parts fit together.
     pub fn new(registration: Registration) -> Result<Self, ClientError> {
         let client = Self(registration);
-        client.name_can_be_shown()?;
+        if !Self::name_can_be_shown(&client.name) {
+            return Err(ClientError::Name);
+        }
         client.grants_can_work()?;
         if client.is_public() && !client.pkce_required {
             return Err(ClientError::PublicWithoutPkce);
@@ -109,9 +114,9 @@ impl Client {
         self.0
     }
 
-    fn name_can_be_shown(&self) -> Result<(), ClientError> {
-        let fits = !self.name.trim().is_empty() && self.name.chars().count() <= 100 && !self.name.contains(is_misleading);
-        if fits { Ok(()) } else { Err(ClientError::Name) }
+    /// Whether people can be shown a client of this name.
+    pub fn name_can_be_shown(name: &str) -> bool {
+        !name.trim().is_empty() && name.chars().count() <= 100 && !name.contains(is_misleading)
     }
 
     fn grants_can_work(&self) -> Result<(), ClientError> {
@@ -272,6 +277,7 @@ mod tests {
             token_claims: BTreeSet::new(),
             post_logout_redirect_uris: vec![],
             mapped_claims: BTreeMap::new(),
+            status_list: false,
         }
     }
 

@@ -96,6 +96,7 @@ mod tests {
             token_claims: Default::default(),
             post_logout_redirect_uris: vec![],
             mapped_claims: Default::default(),
+            status_list: false,
         })
         .unwrap()
     }

@@ -79,7 +79,12 @@ identifier!(
     FeedId
 );
 
-drawn_at_random!(UserId, SessionId, GrantId, TokenId, FeedId);
+identifier!(
+    /// The last part of a Token Status List's address.
+    StatusListId
+);
+
+drawn_at_random!(UserId, SessionId, GrantId, TokenId, FeedId, StatusListId);
 
 /// The issuer's logical clock: one number in the database that only grows. Where an authority began (`born`) and where a
 /// revocation stands (a cut-off) are ticks, never times.

@@ -31,6 +31,7 @@ pub mod scope;
 pub mod session;
 pub mod signing_key;
 pub mod standard_claim;
+pub mod status_list;
 pub mod text;
 pub mod throttle;
 pub mod user;

@@ -70,14 +70,18 @@ fn belongs_to(id: &ClientId, known: &WithSecrets) -> String {
 }
 
 fn differences(one: &WithSecrets, other: &WithSecrets) -> Vec<String> {
-    let (before, after) = (keys(&one.client), keys(&other.client));
-    let mut differing: Vec<String> =
-        after.iter().filter(|(key, value)| before.get(*key) != Some(value)).map(|(key, _)| key.clone()).collect();
+    let mut differing = differing_keys(&one.client, &other.client);
     let same = one.secrets.len() == other.secrets.len() && one.secrets.iter().all(|secret| other.secrets.contains(secret));
     if !same {
         differing.push("secret".to_owned());
     }
     differing
+}
+
+/// The keys of two registrations of one client that differ.
+pub fn differing_keys(before: &Client, after: &Client) -> Vec<String> {
+    let (before, after) = (keys(before), keys(after));
+    after.iter().filter(|(key, value)| before.get(*key) != Some(value)).map(|(key, _)| key.clone()).collect()
 }
 
 fn keys(client: &Client) -> Map<String, Value> {
@@ -110,6 +114,7 @@ mod tests {
             token_claims: Default::default(),
             post_logout_redirect_uris: vec![],
             mapped_claims: Default::default(),
+            status_list: false,
         };
         WithSecrets { client: Client::new(registration).unwrap(), secrets: vec![TokenHash::of(secret)] }
     }

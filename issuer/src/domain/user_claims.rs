@@ -121,6 +121,7 @@ mod tests {
             lifetimes: ClientLifetimes::default(),
             token_claims: BTreeSet::new(),
             post_logout_redirect_uris: vec![],
+            status_list: false,
             mapped_claims: serde_json::from_value(mapped).unwrap(),
         })
         .unwrap()

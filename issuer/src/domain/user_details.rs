@@ -40,6 +40,35 @@ impl From<User> for Details {
     }
 }
 
+impl Details {
+    /// What these say otherwise than others did: names of claims and attributes without their values, and each role.
+    pub fn differences(&self, before: &Self) -> Vec<String> {
+        let one = |name: &str, same: bool| (!same).then(|| name.to_owned());
+        let named = [
+            one("name", self.name == before.name),
+            one("email", self.email == before.email),
+            one("email_verified", self.email_verified == before.email_verified),
+            one("phone_number", self.phone_number == before.phone_number),
+            one("phone_number_verified", self.phone_number_verified == before.phone_number_verified),
+        ];
+        let claims = |profile: &Profile| match serde_json::to_value(profile) {
+            Ok(Value::Object(claims)) => claims.into_iter().filter(|(_, value)| !value.is_null()).collect(),
+            Ok(_) | Err(_) => BTreeMap::new(),
+        };
+        let (here, there) = (claims(&self.profile), claims(&before.profile));
+        let claims = differing(&here, &there).into_iter().cloned();
+        let given = self.roles.difference(&before.roles).map(|role| format!("role +{role}"));
+        let taken = before.roles.difference(&self.roles).map(|role| format!("role -{role}"));
+        let attributes = differing(&self.attributes, &before.attributes).into_iter().map(|name| format!("attribute {name}"));
+        named.into_iter().flatten().chain(claims).chain(given).chain(taken).chain(attributes).collect()
+    }
+}
+
+/// The names under which two maps hold different values.
+fn differing<'a>(one: &'a BTreeMap<String, Value>, other: &'a BTreeMap<String, Value>) -> BTreeSet<&'a String> {
+    one.keys().chain(other.keys()).filter(|name| one.get(*name) != other.get(*name)).collect()
+}
+
 /// What is to be different; an empty text takes away.
 #[derive(Debug, Clone, Default)]
 pub struct DetailsChange {
@@ -109,6 +138,16 @@ pub enum InvalidDetails {
 const MOST: usize = 64;
 
 impl DetailsChange {
+    /// Whether the change could be made to some user; what remains to be seen is whether it can be made to this one.
+    pub fn check(&self) -> Result<(), InvalidDetails> {
+        let somebody = Details {
+            email: Some("somebody@example.com".to_owned()),
+            phone_number: Some("+10000000".to_owned()),
+            ..Details::default()
+        };
+        self.apply(somebody).map(drop)
+    }
+
     /// The details after the change.
     pub fn apply(&self, mut details: Details) -> Result<Details, InvalidDetails> {
         if let Some(name) = &self.name {
@@ -283,6 +322,38 @@ mod tests {
         for bad in ["a", "a b=1", "=1"] {
             assert!(matches!(attributes(&[bad]), Err(InvalidDetails::Setting(_))), "{bad}");
         }
+    }
+
+    #[test]
+    fn differences_name_what_changed_and_no_values() {
+        let settings = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect();
+        let change = DetailsChange {
+            email: Some("ada@example.org".into()),
+            claims: vec!["given_name=Ada".parse().unwrap()],
+            roles: Some(vec!["boss".into()]),
+            attributes: settings(&["department=Sales"]),
+            ..DetailsChange::default()
+        };
+        let before = Details {
+            email: Some("ada@example.com".into()),
+            email_verified: true,
+            roles: ["clerk".to_owned()].into(),
+            ..Details::default()
+        };
+        let after = change.apply(before.clone()).unwrap();
+        let said = ["email", "email_verified", "given_name", "role +boss", "role -clerk", "attribute department"];
+        assert_eq!(after.differences(&before), said);
+        assert_eq!(after.differences(&after), [""; 0]);
+    }
+
+    #[test]
+    fn a_change_is_judged_before_it_is_known_whose_it_is() {
+        let of = |change: DetailsChange| change.check();
+        let verified = DetailsChange { email_verified: Some(true), ..DetailsChange::default() };
+        assert_eq!(of(verified.clone()), Ok(()), "some user has an address");
+        assert!(verified.apply(Details::default()).is_err(), "this one has none");
+        assert!(of(DetailsChange { email: Some(String::new()), ..verified }).is_err(), "and then nobody has");
+        assert!(of(DetailsChange { roles: Some(vec!["a b".into()]), ..DetailsChange::default() }).is_err());
     }
 
     #[test]

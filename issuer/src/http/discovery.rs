@@ -9,7 +9,7 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use crate::app::App;
+use crate::app::{App, status_lists};
 use crate::config::Config;
 use crate::domain::claims::ACR_PASSWORD;
 use crate::domain::response_mode::ResponseMode;
@@ -19,10 +19,18 @@ use crate::domain::standard_claim::StandardClaim;
 /// Answers the metadata.
 pub(super) async fn get(State(app): State<Arc<App>>) -> Response {
     let max_age = format!("public, max-age={}", app.keys.policy().jwks_max_age().as_secs());
-    ([(header::CACHE_CONTROL, max_age)], Json(metadata(&app.config))).into_response()
+    ([(header::CACHE_CONTROL, max_age)], Json(metadata(&app))).into_response()
 }
 
-fn metadata(config: &Config) -> Value {
+fn metadata(app: &App) -> Value {
+    let mut metadata = always(&app.config);
+    if let (Some(members), Some(lists)) = (metadata.as_object_mut(), status_lists::aggregation(app)) {
+        members.insert("status_list_aggregation_endpoint".to_owned(), Value::from(lists));
+    }
+    metadata
+}
+
+fn always(config: &Config) -> Value {
     let at = |path: &str| config.issuer.join(path);
     let scopes: Vec<&str> = Scope::STANDARD.iter().chain(config.scopes.keys()).map(Scope::as_str).collect();
     let of_tokens = ["sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid", "at_hash"];

@@ -104,6 +104,16 @@ impl OAuthError {
         Self { status: StatusCode::NOT_FOUND, ..Self::bad_request("not_found", "there is nothing at this address") }
     }
 
+    /// 406: there is nothing in the form that was asked for.
+    pub(crate) fn not_acceptable(description: &'static str) -> Self {
+        Self::refused(StatusCode::NOT_ACCEPTABLE, description)
+    }
+
+    /// 501: a standard's option that is not offered here.
+    pub(crate) fn not_implemented(description: &'static str) -> Self {
+        Self { status: StatusCode::NOT_IMPLEMENTED, ..Self::bad_request("not_implemented", description) }
+    }
+
     fn method_not_allowed() -> Self {
         Self::refused(StatusCode::METHOD_NOT_ALLOWED, "this address does not take requests of that method")
     }

@@ -1,5 +1,6 @@
 //! Floor 2: the only place that names axum and askama. The route table below is the table of contents.
 
+mod accept;
 mod access_token;
 mod authorize;
 mod client_answer;
@@ -23,6 +24,7 @@ mod said;
 pub mod serve;
 mod signed_in;
 mod source;
+mod status_lists;
 mod token;
 mod userinfo;
 mod visit;
@@ -43,6 +45,8 @@ pub fn router(app: &Arc<App>) -> Router {
         .route("/.well-known/openid-configuration", get(discovery::get).layer(compressed()))
         .route("/.well-known/oauth-authorization-server", get(discovery::get).layer(compressed()))
         .route("/jwks.json", get(jwks::get).layer(compressed()))
+        .route("/status-lists", get(status_lists::all))
+        .route("/status-lists/{id}", get(status_lists::get).layer(compressed()))
         .route("/token", post(token::post))
         .route("/introspect", post(introspect::post))
         .route("/revoke", post(revoke::post))

@@ -19,7 +19,7 @@ pub use error::{KeyError, NotOurs};
 pub use generate::{FixtureKeys, FreshKey, GenerateKey, RsaGenerator, RsaSize};
 pub use jwks::JwksDocument;
 pub use master::{MasterKey, MasterKeyError};
-pub use ring::KeyRing;
+pub use ring::{KeyRing, Signer};
 
 #[cfg(test)]
 mod tests;

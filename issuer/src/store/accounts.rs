@@ -38,6 +38,8 @@ pub struct Update {
     pub id: UserId,
     /// `updated_at` of what was read.
     pub replaces: UnixTime,
+    /// What was read.
+    pub held: Details,
     /// The new details.
     pub details: Details,
     /// Now.
@@ -67,7 +69,8 @@ pub async fn update(db: &Db, update: Update) -> Result<bool, StoreError> {
         async move {
             let changed = set_details(tx, (&update.id, update.replaces), &update.details, update.now).await?;
             if changed {
-                audit::append(tx, &Event::done(Action::UserUpdate).of_user(&update.id), update.now).await?;
+                let event = Event::changed(Action::UserUpdate, &update.details.differences(&update.held));
+                audit::append(tx, &event.of_user(&update.id), update.now).await?;
             }
             Ok(changed)
         }

@@ -1,7 +1,9 @@
 //! The `audit` table: rows are added in the transaction of the act they tell of, read by the operator, and never changed. The source
 //! of an act travels with the database handle: see [`super::Db::by`].
 
-use super::{Conn, StoreError, Tx};
+use std::collections::BTreeMap;
+
+use super::{Conn, StoreError, Tx, clients};
 use crate::clock::UnixTime;
 use crate::domain::audit::{Entry, Event};
 use crate::domain::ids::{ClientId, GrantId, SessionId, Tick, UserId};
@@ -31,32 +33,37 @@ struct EntryRow {
     outcome: String,
     actor_kind: String,
     actor: Option<String>,
+    actor_username: Option<String>,
     address: Option<String>,
     request_id: Option<String>,
     user_id: Option<String>,
+    username: Option<String>,
     client_id: Option<String>,
     session_id: Option<String>,
     grant_id: Option<String>,
     detail: Option<String>,
 }
 
-impl From<EntryRow> for Entry {
-    fn from(row: EntryRow) -> Self {
-        Self {
-            id: row.id,
-            at: row.at,
-            action: row.action,
-            outcome: row.outcome,
-            actor_kind: row.actor_kind,
-            actor: row.actor,
-            address: row.address,
-            request_id: row.request_id,
-            tick: row.tick,
-            user_id: row.user_id,
-            client_id: row.client_id,
-            session_id: row.session_id,
-            grant_id: row.grant_id,
-            detail: row.detail,
+impl EntryRow {
+    fn entry(self, client_names: &BTreeMap<ClientId, String>) -> Entry {
+        Entry {
+            actor_username: self.actor_username,
+            username: self.username,
+            client_name: self.client_id.as_ref().and_then(|id| client_names.get(&ClientId::new(id.clone())).cloned()),
+            id: self.id,
+            at: self.at,
+            action: self.action,
+            outcome: self.outcome,
+            actor_kind: self.actor_kind,
+            actor: self.actor,
+            address: self.address,
+            request_id: self.request_id,
+            tick: self.tick,
+            user_id: self.user_id,
+            client_id: self.client_id,
+            session_id: self.session_id,
+            grant_id: self.grant_id,
+            detail: self.detail,
         }
     }
 }
@@ -103,23 +110,30 @@ pub(super) async fn append_of_token(tx: &mut Tx<'_>, token: &TokenHash, event: &
     append_once(tx, TokenHash::of(&said).as_str(), event, now).await
 }
 
-/// The entries that a filter asks for, the newest first.
+/// The entries that a filter asks for, the newest first, with the names of today beside the ids.
 pub async fn list(conn: &mut Conn<'_>, filter: &Filter) -> Result<Vec<Entry>, StoreError> {
     let rows = sql!(
         conn,
         all as EntryRow,
-        "SELECT id, at, tick, action, outcome, actor_kind, actor, address, request_id, user_id, client_id, session_id, grant_id, detail
-         FROM audit
-         WHERE (CAST($1 AS TEXT) IS NULL OR user_id = $1 OR (actor_kind = 'user' AND actor = $1))
-           AND (CAST($2 AS TEXT) IS NULL OR client_id = $2 OR (actor_kind = 'client' AND actor = $2))
-           AND (CAST($3 AS TEXT) IS NULL OR action = $3)
-           AND (CAST($4 AS BIGINT) IS NULL OR at >= $4)
-         ORDER BY at DESC, id DESC LIMIT $5",
+        "SELECT a.id, a.at, a.tick, a.action, a.outcome, a.actor_kind, a.actor, w.username AS actor_username, a.address,
+                a.request_id, a.user_id, u.username, a.client_id, a.session_id, a.grant_id, a.detail
+         FROM audit a
+         LEFT JOIN users u ON u.id = a.user_id
+         LEFT JOIN users w ON a.actor_kind = 'user' AND w.id = a.actor
+         WHERE (CAST($1 AS TEXT) IS NULL OR a.user_id = $1 OR (a.actor_kind = 'user' AND a.actor = $1))
+           AND (CAST($2 AS TEXT) IS NULL OR a.client_id = $2 OR (a.actor_kind = 'client' AND a.actor = $2))
+           AND (CAST($3 AS TEXT) IS NULL OR a.action = $3)
+           AND (CAST($4 AS BIGINT) IS NULL OR a.at >= $4)
+         ORDER BY a.at DESC, a.id DESC LIMIT $5",
         filter.user.as_ref().map(UserId::as_str),
         filter.client.as_ref().map(ClientId::as_str),
         filter.action.as_deref(),
         filter.since.map(UnixTime::millis),
         i64::from(filter.most),
     )?;
-    Ok(rows.into_iter().map(Entry::from).collect())
+    let client_names = match rows.iter().any(|row| row.client_id.is_some()) {
+        true => clients::list(conn).await?.into_iter().map(|client| (client.id.clone(), client.name.clone())).collect(),
+        false => BTreeMap::new(),
+    };
+    Ok(rows.into_iter().map(|row| row.entry(&client_names)).collect())
 }

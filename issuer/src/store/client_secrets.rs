@@ -34,13 +34,24 @@ pub enum OldSecrets {
     Leaked,
 }
 
+/// What a rotation committed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Committed {
+    /// When the secret that worked so far stops working: as was wished, or at its own earlier end. None where none works on.
+    pub old_until: Option<UnixTime>,
+    /// How many secrets that worked so far do not any more.
+    pub ended: usize,
+    /// The tick of the cut-off, where the old ones were stolen.
+    pub tick: Option<Tick>,
+}
+
 /// What a rotation did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rotated {
-    /// The new secret works; the tick of the cut-off where the old ones were stolen.
-    Done(Option<Tick>),
+    /// The new secret works.
+    Done(Committed),
     /// The secrets are dead, and the new one does not work: it is for the configuration file to hold another.
-    DeadInTheFile(Tick),
+    DeadInTheFile(Committed),
     /// Only its own origin gives this client another secret.
     BelongsTo(ClientOrigin),
     /// A public client has none.
@@ -64,36 +75,48 @@ async fn rotate_in(tx: &mut Tx<'_>, rotation: &Rotation) -> Result<Rotated, Stor
     match (client.origin, rotation.old) {
         _ if client.is_public() => Ok(Rotated::Public),
         (ClientOrigin::CommandLine, OldSecrets::Until(end)) => {
-            keep_the_newest(tx, rotation, end).await?;
+            let committed = keep_the_newest(tx, rotation, end).await?;
             insert(tx, rotation).await?;
-            audit::append(tx, &Event::done(Action::SecretRotate).of_client(id), now).await?;
-            Ok(Rotated::Done(None))
+            let event = Event::done(Action::SecretRotate).of_client(id).saying(match committed.old_until {
+                Some(until) => format!("the old one works until {until}"),
+                None => "no old one works".to_owned(),
+            });
+            audit::append(tx, &event, now).await?;
+            Ok(Rotated::Done(committed))
         }
         (origin, OldSecrets::Until(_)) => Ok(Rotated::BelongsTo(origin)),
         (ClientOrigin::File, OldSecrets::Leaked) => {
+            let ended = working(tx, rotation).await?.len();
             // Kept as dead: a start with the same file must not bring it back.
             sql!(tx, execute, "UPDATE client_secrets SET expires_at = 0 WHERE client_id = $1", id.as_str())?;
-            leak(tx, id, now).await.map(Rotated::DeadInTheFile)
+            leak(tx, rotation, ended).await.map(Rotated::DeadInTheFile)
         }
         (ClientOrigin::CommandLine | ClientOrigin::Registration | ClientOrigin::Demo, OldSecrets::Leaked) => {
+            let ended = working(tx, rotation).await?.len();
             sql!(tx, execute, "DELETE FROM client_secrets WHERE client_id = $1", id.as_str())?;
             insert(tx, rotation).await?;
-            leak(tx, id, now).await.map(|tick| Rotated::Done(Some(tick)))
+            leak(tx, rotation, ended).await.map(Rotated::Done)
         }
     }
 }
 
-async fn keep_the_newest(tx: &mut Tx<'_>, rotation: &Rotation, end: UnixTime) -> Result<(), StoreError> {
-    let (id, now) = (rotation.client.as_str(), rotation.now.millis());
+/// The hashes of the secrets that work before the rotation, the newest first.
+async fn working(tx: &mut Tx<'_>, rotation: &Rotation) -> Result<Vec<String>, StoreError> {
     let held = sql!(
         tx,
         all as (String,),
         "SELECT secret_hash FROM client_secrets WHERE client_id = $1 AND (expires_at IS NULL OR expires_at > $2)
-         ORDER BY created_at DESC, secret_hash LIMIT 1",
-        id,
-        now,
+         ORDER BY created_at DESC, secret_hash",
+        rotation.client.as_str(),
+        rotation.now.millis(),
     )?;
-    let newest = held.first().map(|(hash,)| hash.as_str()).unwrap_or_default();
+    Ok(held.into_iter().map(|(hash,)| hash).collect())
+}
+
+async fn keep_the_newest(tx: &mut Tx<'_>, rotation: &Rotation, end: UnixTime) -> Result<Committed, StoreError> {
+    let id = rotation.client.as_str();
+    let held = working(tx, rotation).await?;
+    let newest = held.first().map(String::as_str).unwrap_or_default();
     sql!(tx, execute, "DELETE FROM client_secrets WHERE client_id = $1 AND secret_hash <> $2", id, newest)?;
     sql!(
         tx,
@@ -101,8 +124,10 @@ async fn keep_the_newest(tx: &mut Tx<'_>, rotation: &Rotation, end: UnixTime) ->
         "UPDATE client_secrets SET expires_at = $2 WHERE client_id = $1 AND (expires_at IS NULL OR expires_at > $2)",
         id,
         end.millis(),
-    )
-    .map(drop)
+    )?;
+    let kept = sql!(tx, optional as (Option<i64>,), "SELECT expires_at FROM client_secrets WHERE client_id = $1", id)?;
+    let old_until = kept.and_then(|(until,)| until).map(UnixTime::from_millis);
+    Ok(Committed { old_until, ended: held.len().saturating_sub(1), tick: None })
 }
 
 async fn insert(tx: &mut Tx<'_>, rotation: &Rotation) -> Result<(), StoreError> {
@@ -118,8 +143,9 @@ async fn insert(tx: &mut Tx<'_>, rotation: &Rotation) -> Result<(), StoreError> 
     .map(drop)
 }
 
-async fn leak(tx: &mut Tx<'_>, id: &ClientId, now: UnixTime) -> Result<Tick, StoreError> {
+async fn leak(tx: &mut Tx<'_>, rotation: &Rotation, ended: usize) -> Result<Committed, StoreError> {
+    let (id, now) = (&rotation.client, rotation.now);
     let tick = registrations::cut_off(tx, id, now).await?;
     audit::append(tx, &Event::done(Action::SecretLeak).of_client(id).at(tick), now).await?;
-    Ok(tick)
+    Ok(Committed { old_until: None, ended, tick: Some(tick) })
 }

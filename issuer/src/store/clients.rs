@@ -10,6 +10,7 @@ use crate::domain::audit::{Action, Event};
 use crate::domain::client::{Client, ClientOrigin};
 use crate::domain::cutoff::{Evidence, Target};
 use crate::domain::ids::{ClientId, Tick};
+use crate::domain::reconciliation::differing_keys;
 use crate::secret::TokenHash;
 
 /// A client with what authenticates it and the tick that was read with both.
@@ -203,7 +204,7 @@ async fn reconcile_in(
             return Ok(Reconciled::IsAUser(one.client.id.clone()));
         }
     }
-    let (mut created, mut updated) = (Vec::new(), Vec::new());
+    let (mut created, mut updated, mut told) = (Vec::new(), Vec::new(), Vec::new());
     for (one, registration) in declared {
         let id = &one.client.id;
         if insert(tx, one, registration, now).await? {
@@ -211,8 +212,15 @@ async fn reconcile_in(
         } else if find(id).is_none() && !created.contains(id) {
             // Somebody registered it after the list was read, perhaps for another origin.
             return Err(StoreError::Superseded);
-        } else if update(tx, one, registration, now).await? {
-            updated.push(id.clone());
+        } else {
+            let changed = update(tx, one, registration, now).await?;
+            if changed.anything() {
+                let mut keys =
+                    find(id).filter(|_| changed.registration).map(|old| differing_keys(old, &one.client)).unwrap_or_default();
+                keys.extend(changed.secrets.then(|| "secret".to_owned()));
+                told.push(Event::changed(Action::ClientUpdate, &keys).of_client(id));
+                updated.push(id.clone());
+            }
         }
     }
     let mut undeclared: Vec<ClientId> = present
@@ -228,7 +236,9 @@ async fn reconcile_in(
         cut_off(tx, &created, &[], now).await?;
     }
     tell(tx, Action::ClientCreate, &created, now).await?;
-    tell(tx, Action::ClientUpdate, &updated, now).await?;
+    for event in &told {
+        audit::append(tx, event, now).await?;
+    }
     Ok(Reconciled::Applied { created, updated, undeclared })
 }
 
@@ -273,8 +283,20 @@ async fn insert(tx: &mut Tx<'_>, one: &DeclaredClient, registration: &str, now: 
     Ok(inserted == 1)
 }
 
-/// Updates a client of the same origin; whether anything changed.
-async fn update(tx: &mut Tx<'_>, one: &DeclaredClient, registration: &str, now: UnixTime) -> Result<bool, StoreError> {
+/// What an update changed.
+struct Changed {
+    registration: bool,
+    secrets: bool,
+}
+
+impl Changed {
+    fn anything(&self) -> bool {
+        self.registration || self.secrets
+    }
+}
+
+/// Updates a client of the same origin.
+async fn update(tx: &mut Tx<'_>, one: &DeclaredClient, registration: &str, now: UnixTime) -> Result<Changed, StoreError> {
     let changed = sql!(
         tx,
         execute,
@@ -284,7 +306,7 @@ async fn update(tx: &mut Tx<'_>, one: &DeclaredClient, registration: &str, now: 
         registration,
         now.millis(),
     )?;
-    Ok(set_secrets(tx, one, now).await? || changed == 1)
+    Ok(Changed { registration: changed == 1, secrets: set_secrets(tx, one, now).await? })
 }
 
 /// Makes the declared secrets the only ones; whether anything changed.

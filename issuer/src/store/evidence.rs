@@ -104,12 +104,6 @@ pub async fn read(conn: &mut Conn<'_>, levels: &Levels, now: UnixTime) -> Result
         salted_token.as_deref(),
         levels.key.as_ref().map(KeyId::as_str),
     )?;
-    let flagged = |asked: bool, id: &Option<String>, ended_at: Option<i64>| match (asked, id, ended_at) {
-        (false, ..) => Standing::NotJudged,
-        (true, None, _) => Standing::Missing,
-        (true, Some(_), Some(_)) => Standing::Ended,
-        (true, Some(_), None) => Standing::CutOff(Tick::ZERO),
-    };
     let passed = |limit: Option<i64>| limit.is_some_and(|limit| now.millis() >= limit);
     let evidence = Evidence {
         tick: Tick::new(row.tick),
@@ -121,13 +115,13 @@ pub async fn read(conn: &mut Conn<'_>, levels: &Levels, now: UnixTime) -> Result
             false => Standing::NotJudged,
         },
         client: cut_off(levels.client.is_some(), row.client_cutoff, row.client_disabled_at),
-        session: flagged(levels.session.is_some(), &row.session_id, row.session_ended_at),
-        grant: flagged(levels.grant.is_some(), &row.grant_id, row.grant_ended_at),
+        session: flagged(levels.session.is_some(), row.session_id.is_some(), row.session_ended_at.is_some()),
+        grant: flagged(levels.grant.is_some(), row.grant_id.is_some(), row.grant_ended_at.is_some()),
         token: match levels.token {
             Some(_) => Standing::CutOff(Tick::new(row.token_cutoff.unwrap_or(0))),
             None => Standing::NotJudged,
         },
-        key: flagged(levels.key.is_some(), &row.kid, row.key_revoked_at),
+        key: flagged(levels.key.is_some(), row.kid.is_some(), row.key_revoked_at.is_some()),
     };
     let consent = match remembered(Tick::new(row.consent_born.unwrap_or(0)), &evidence) {
         true => consents::parse(row.consent_scopes, row.consent_resources, row.consent_claims)?,
@@ -139,7 +133,7 @@ pub async fn read(conn: &mut Conn<'_>, levels: &Levels, now: UnixTime) -> Result
 /// Whether an answer that was born at this tick still counts. It dies with its client and with all that its user had: whoever holds
 /// a stolen session could say yes to a client of their own, and after the victim's new password that must be worth nothing. It does
 /// not die with the one session in which it was given.
-pub(super) fn remembered(born: Tick, evidence: &Evidence) -> bool {
+fn remembered(born: Tick, evidence: &Evidence) -> bool {
     let not = Standing::NotJudged;
     revoked(born, &Evidence { session: not, grant: not, token: not, key: not, ..evidence.clone() }).is_none()
 }
@@ -154,7 +148,17 @@ pub(super) fn cut_off(asked: bool, cutoff: Option<i64>, disabled_at: Option<i64>
     }
 }
 
+/// How a session, grant or key stands, whose row ends by a flag.
+pub(super) fn flagged(asked: bool, found: bool, ended: bool) -> Standing {
+    match (asked, found, ended) {
+        (false, ..) => Standing::NotJudged,
+        (true, false, _) => Standing::Missing,
+        (true, true, true) => Standing::Ended,
+        (true, true, false) => Standing::CutOff(Tick::ZERO),
+    }
+}
+
 /// The feed's salt, which never changes.
-async fn salt(conn: &mut Conn<'_>) -> Result<String, StoreError> {
+pub(super) async fn salt(conn: &mut Conn<'_>) -> Result<String, StoreError> {
     sql!(conn, one as (String,), "SELECT salt FROM feed_head WHERE id = 1").map(|(salt,)| salt)
 }

@@ -16,6 +16,7 @@ struct Migration {
 const MIGRATIONS: &[Migration] = &[
     Migration { number: 1, name: "spine", sql: include_str!("../../../migrations/0001_spine.sql") },
     Migration { number: 2, name: "everyday", sql: include_str!("../../../migrations/0002_everyday.sql") },
+    Migration { number: 5, name: "status_lists", sql: include_str!("../../../migrations/0005_status_lists.sql") },
 ];
 
 /// Any number, but the same in every Passant: the advisory lock that runners wait for.
@@ -54,6 +55,7 @@ pub(super) async fn pending(conn: &mut Conn<'_>) -> Result<Option<usize>, StoreE
         return Ok(None);
     }
     let applied = sql!(conn, all as Applied, "SELECT number, oldest_passant FROM migrations")?;
+    may_run_on(&applied)?;
     Ok(Some(MIGRATIONS.iter().filter(|known| applied.iter().all(|applied| applied.number != known.number)).count()))
 }
 
@@ -70,15 +72,7 @@ async fn run(conn: &mut Conn<'_>, known: &[Migration]) -> Result<(), StoreError>
         "CREATE TABLE IF NOT EXISTS migrations (number BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL, oldest_passant TEXT NOT NULL)",
     )?;
     let applied = sql!(conn, all as Applied, "SELECT number, oldest_passant FROM migrations ORDER BY number")?;
-    for migration in &applied {
-        if version(&migration.oldest_passant) > version(env!("CARGO_PKG_VERSION")) {
-            return Err(StoreError::Refused(format!(
-                "this database was changed by a newer Passant and asks for at least {}; this is {}",
-                migration.oldest_passant,
-                env!("CARGO_PKG_VERSION")
-            )));
-        }
-    }
+    may_run_on(&applied)?;
     for migration in known.iter().filter(|known| applied.iter().all(|applied| applied.number != known.number)) {
         match conn {
             Conn::Sqlite(conn) => sqlx::raw_sql(migration.sql).execute(&mut **conn).await.map(drop),
@@ -94,6 +88,17 @@ async fn run(conn: &mut Conn<'_>, known: &[Migration]) -> Result<(), StoreError>
         )?;
     }
     Ok(())
+}
+
+/// Whether this Passant is new enough for what others made of the database.
+fn may_run_on(applied: &[Applied]) -> Result<(), StoreError> {
+    let this = env!("CARGO_PKG_VERSION");
+    match applied.iter().find(|migration| version(&migration.oldest_passant) > version(this)) {
+        Some(Applied { oldest_passant, .. }) => Err(StoreError::Refused(format!(
+            "this database was changed by a newer Passant and asks for at least {oldest_passant}; this is {this}"
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// The version after `-- oldest passant:` on the file's first line.

@@ -12,6 +12,7 @@ use crate::domain::audit::{Action, Event};
 use crate::domain::client::{Client, ClientOrigin};
 use crate::domain::cutoff::Target;
 use crate::domain::ids::{ClientId, Tick};
+use crate::domain::reconciliation::differing_keys;
 use crate::secret::TokenHash;
 
 /// A client with what stands around its registration.
@@ -148,7 +149,9 @@ pub async fn update(db: &Db, update: Update) -> Result<bool, StoreError> {
                     update.now.millis(),
                 )?;
             }
-            audit::append(tx, &Event::done(Action::ClientUpdate).of_client(id), update.now).await?;
+            let mut keys = differing_keys(&parse(&update.replaces.0)?, &update.client);
+            keys.extend(update.secret.as_ref().map(|_| "secret".to_owned()));
+            audit::append(tx, &Event::changed(Action::ClientUpdate, &keys).of_client(id), update.now).await?;
             Ok(true)
         }
         .boxed()

@@ -68,6 +68,9 @@ pub async fn redeem(db: &Db, token: TokenHash, user: NewUser) -> Result<SetUp, S
     db.write((token, user), |tx, (token, user)| {
         async move {
             let now = user.created_at;
+            // Every link dies with the first use of any. All are locked at once and in one order: two that are used at the same
+            // moment wait for each other, and the second finds itself dead.
+            sql!(tx, execute, "UPDATE set_up_tokens SET consumed_at = consumed_at WHERE consumed_at IS NULL")?;
             if !alive(tx, token, now).await? {
                 return Ok(SetUp::LinkDead);
             }
@@ -78,7 +81,6 @@ pub async fn redeem(db: &Db, token: TokenHash, user: NewUser) -> Result<SetUp, S
                 sql!(tx, execute, "UPDATE set_up_tokens SET consumed_at = NULL WHERE token_hash = $1", token.as_str())?;
                 return Ok(SetUp::UsernameTaken);
             }
-            // Every link dies with the first use of any: two of them used at once deadlock here, and the loser starts over.
             sql!(tx, execute, "UPDATE set_up_tokens SET consumed_at = $1 WHERE consumed_at IS NULL", now.millis())?;
             audit::append(tx, &Event::done(Action::SetUp).of_user(&user.id), now).await?;
             Ok(SetUp::Done)

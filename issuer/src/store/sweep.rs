@@ -6,6 +6,7 @@ use futures_util::FutureExt;
 
 use super::{Db, StoreError};
 use crate::clock::UnixTime;
+use crate::domain::status_list::SERVED_AFTER_END;
 
 /// How long a session or grant stays after its end: the longest token life and leeway, so that what hangs on it is judged dead by
 /// its row and not merely by its absence.
@@ -55,6 +56,14 @@ const LATE: [&str; 2] = [
     "DELETE FROM feed_entries WHERE tick IN (SELECT tick FROM cutoffs WHERE level = 'kid' AND tick < $1)",
 ];
 
+/// The places of status lists that are served no longer, and then the lists.
+const STATUS_LISTS: [&str; 2] = [
+    "DELETE FROM status_entries WHERE (list_id, idx) IN
+     (SELECT e.list_id, e.idx FROM status_lists l JOIN status_entries e ON e.list_id = l.id WHERE l.ends_at <= $1 LIMIT 2000)",
+    "DELETE FROM status_lists WHERE ends_at <= $1
+     AND NOT EXISTS (SELECT 1 FROM status_entries e WHERE e.list_id = status_lists.id)",
+];
+
 /// Deletes one batch of the lanes that were left alone since this time, and count nothing any more; how many went.
 pub async fn lanes(db: &Db, before: UnixTime) -> Result<u64, StoreError> {
     db.write(before, |tx, before| {
@@ -95,7 +104,8 @@ pub async fn batch(db: &Db, now: UnixTime) -> Result<u64, StoreError> {
     let late = LATE.into_iter().map(|statement| (statement, now - KEYS_AFTER_END));
     let mut swept = 0;
     let seeds = [(SEEDS, now - SEEDS_AFTER_WINDOW)];
-    for input in at_once.chain(seeds).chain(early).chain(late) {
+    let lists = STATUS_LISTS.into_iter().map(|statement| (statement, now - SERVED_AFTER_END));
+    for input in at_once.chain(seeds).chain(lists).chain(early).chain(late) {
         swept += db
             .write(input, |tx, (statement, before)| async move { sql!(tx, execute, *statement, before.millis()) }.boxed())
             .await?;

@@ -12,14 +12,14 @@ use tokio::task::JoinHandle;
 use super::{ADA, sign_in};
 
 /// An application that takes its answers by form.
-struct Application {
+pub(super) struct Application {
     redirect_uri: String,
     answers: UnboundedReceiver<(Uri, String)>,
     serving: JoinHandle<()>,
 }
 
 impl Application {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let redirect_uri = format!("http://{}/cb", listener.local_addr().unwrap());
         let (arrived, answers) = unbounded_channel();
@@ -32,13 +32,13 @@ impl Application {
         Self { redirect_uri, answers, serving }
     }
 
-    async fn registered(&self, served: &Served) -> Registered {
+    pub(super) async fn registered(&self, id: &str, served: &Served) -> Registered {
         let redirect_uris = vec![self.redirect_uri.parse().unwrap()];
-        served.world.client("shop-web", |it| (it.first_party, it.redirect_uris) = (false, redirect_uris)).await
+        served.world.client(id, |it| (it.first_party, it.redirect_uris) = (false, redirect_uris)).await
     }
 
     /// The fields of the one answer that has come.
-    async fn answer(&mut self) -> Vec<(String, String)> {
+    pub(super) async fn answer(&mut self) -> Vec<(String, String)> {
         let (uri, body) = self.answers.recv().await.unwrap();
         assert_eq!(uri.to_string(), "/cb", "nothing is added to the address");
         form_urlencoded::parse(body.as_bytes()).into_owned().collect()
@@ -61,7 +61,7 @@ async fn answer_arrives(engine: Engine, scripts: bool) {
     let served = Served::new(engine, |_| {}).await;
     served.world.user(ADA.0, ADA.1).await;
     let mut application = Application::new().await;
-    let client = application.registered(&served).await;
+    let client = application.registered("shop-web", &served).await;
     let page = Browser::shared().await.page().await;
     page.javascript(scripts).await;
     sign_in_and_allow(&page, &served, &client).await;

@@ -1,6 +1,6 @@
-//! The whole path in Chromium: with scripts, without them, and by keyboard alone; on both engines.
+//! The whole path in Chromium, by mouse: with scripts and without them.
 
-use passant_tests::browser::{Browser, Key, Page};
+use passant_tests::browser::{Browser, Page};
 use passant_tests::world::{Callback, Engine, Registered, Served, Tokens, authorize_path};
 use passant_verifier::{ManualClock, Verifier};
 
@@ -69,25 +69,6 @@ async fn the_whole_path_in_chromium_on_postgres() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_whole_path_works_without_scripts() {
     by_mouse(Engine::Sqlite, false).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_whole_path_works_by_keyboard_alone() {
-    let (mut served, client) = with_client(Engine::Sqlite).await;
-    let page = Browser::shared().await.page().await;
-    page.goto(&format!("{}{}", served.issuer, authorize_path(&client, &[]))).await;
-    page.fill("[name=username]", ADA.0).await;
-    page.press(Key::Tab).await;
-    page.fill(":focus[name=password]", ADA.1).await;
-    assert!(page.press(Key::Enter).await, "Enter sends the form");
-    for _ in 0..20 {
-        if page.eval::<bool>("document.activeElement.matches('button[value=allow]')").await {
-            break;
-        }
-        page.press(Key::Tab).await;
-    }
-    assert!(page.press(Key::Enter).await, "Enter allows");
-    tokens_verify_offline(&mut served, &client, &page).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -6,11 +6,11 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
 use base64ct::{Base64, Encoding};
-use passant_tests::binary::{passant, run};
-use passant_tests::world::{Engine, Storage, World};
+use passant_tests::binary::passant;
+use passant_tests::world::{Engine, World};
 use serde_json::Value;
 
-use super::Place;
+use super::{Place, command};
 
 /// A server of its own process.
 struct Serving {
@@ -102,15 +102,6 @@ fn commands_and_requests_at_the_same_time_all_end_well() {
         }
     });
     assert_eq!(place.json(&["users", "list"], "")["users"].as_array().unwrap().len(), 8, "no command was turned away");
-}
-
-/// Runs a command on the database of an issuer that this process serves.
-fn command(world: &World, arguments: &[&str]) -> Value {
-    let Storage::Sqlite(directory) = world.storage() else { panic!("the binary's own database is SQLite") };
-    let all = [&["--data-dir", directory.0.to_str().unwrap(), "--json"], arguments].concat();
-    let output = run(&all, "", &[("PASSANT_MASTER_KEY__ENV", "TEST_MASTER_KEY"), ("TEST_MASTER_KEY", &"A".repeat(43))]);
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    serde_json::from_slice(&output.stdout).unwrap()
 }
 
 const ADA: (&str, &str) = ("ada", "an engine that weaves");

@@ -50,14 +50,14 @@ fn an_update_changes_what_is_given_and_is_judged_as_a_whole() {
     assert_eq!((&now["lifetimes"]["access_token"], &now["lifetimes"]["refresh_idle"]), (&json!("5m"), &json!("14d")));
     assert_eq!(place.json(&["clients", "update", "batch", "--name", "Batch"], "")["changed"], false);
     assert_eq!(place.json(&["clients", "update", "batch", "--clear", "scopes"], "")["client"]["scopes"], json!([]));
-    for (arguments, why) in [
-        (&["--scope", "undeclared"][..], "not declared in [scopes]"),
-        (&["--resource", "https://api.example.com"], "not declared in [resources]"),
-        (&["--public"], "client_credentials needs a client with a secret"),
-        (&["--grant-type", "authorization_code"], "at least one redirect URI"),
+    for (arguments, code, why) in [
+        (&["--scope", "undeclared"][..], 2, "not declared in [scopes]"),
+        (&["--resource", "https://api.example.com"], 2, "not declared in [resources]"),
+        (&["--public"], 1, "client_credentials needs a client with a secret"),
+        (&["--grant-type", "authorization_code"], 1, "at least one redirect URI"),
     ] {
-        let (code, said) = place.refusal(&[&["clients", "update", "batch"], arguments].concat());
-        assert!(code == Some(1) && said.contains(why), "{arguments:?}: {said}");
+        let (ended, said) = place.refusal(&[&["clients", "update", "batch"], arguments].concat());
+        assert!(ended == Some(code) && said.contains(why), "{arguments:?}: {said}");
     }
     assert_eq!(shown(&place, "batch")["scopes"], json!([]), "what is refused changes nothing");
     assert_eq!(place.refusal(&["clients", "update", "nobody", "--name", "x"]).0, Some(1));
@@ -77,6 +77,18 @@ fn mapped_claims_are_registered_by_command() {
 }
 
 #[test]
+fn places_in_status_lists_are_switched_on_and_off_by_command() {
+    let place = Place::new("");
+    place.json(&BATCH, "");
+    assert_eq!(shown(&place, "batch")["status_list"], false, "off unless it is asked for");
+    for (option, listed) in [("--status-list", true), ("--status-list=false", false), ("--status-list=true", true)] {
+        assert_eq!(place.json(&["clients", "update", "batch", option], "")["changed"], true);
+        assert_eq!(shown(&place, "batch")["status_list"], listed);
+    }
+    assert_eq!(place.json(&["clients", "update", "batch", "--name", "Batch"], "")["client"]["status_list"], true);
+}
+
+#[test]
 fn secrets_are_rotated_shown_once_and_warned_of() {
     let place = Place::new("");
     let first = place.json(&[&BATCH[..], &["--secret-expires-in", "10d"]].concat(), "");
@@ -92,9 +104,35 @@ fn secrets_are_rotated_shown_once_and_warned_of() {
     let third = place.json(&["clients", "rotate-secret", "batch", "--leaked"], "");
     assert!(third["tick"].as_i64().unwrap() > 0 && third["old_until"].is_null());
     assert_eq!(shown(&place, "batch")["secrets"].as_array().unwrap().len(), 1);
-    assert_eq!(place.refusal(&["clients", "rotate-secret", "batch", "--old-until", "2020-01-01"]).0, Some(1));
-    assert_eq!(place.refusal(&["clients", "rotate-secret", "batch", "--old-for", "7d", "--leaked"]).0, Some(2));
     place.search_for_leaks();
+}
+
+on_both_engines_by_command! {
+    fn a_rotation_tells_what_was_committed_and_not_what_was_wished(engine) {
+        let place = Place::on(engine, "");
+        let rotate = |wish: &[&str]| {
+            let text = String::from_utf8(place.run_with(&[&["clients", "rotate-secret", "batch"], wish].concat(), "").stdout).unwrap();
+            let secrets = shown(&place, "batch")["secrets"].as_array().unwrap().clone();
+            (text, secrets)
+        };
+        place.json(&[&BATCH[..], &["--secret-expires-in", "1h"]].concat(), "");
+        let end = shown(&place, "batch")["secrets"][0]["expires_at"].as_str().unwrap().to_owned();
+        let answer = place.json(&["clients", "rotate-secret", "batch", "--old-for", "7d"], "");
+        assert_eq!((&answer["old_until"], &answer["secrets_ended"]), (&json!(end), &json!(0)), "it ended before seven days already");
+        let (text, secrets) = rotate(&["--old-for", "7d"]);
+        assert!(text.contains("One still older has stopped working now."), "{text}");
+        assert!(text.contains(&format!("The old one works until {}.", secrets[0]["expires_at"].as_str().unwrap())), "{text}");
+        place.execute("UPDATE client_secrets SET expires_at = 1");
+        let (text, _) = rotate(&[]);
+        assert!(text.contains("No older one works any more."), "{text}");
+        place.json(&["clients", "rotate-secret", "batch"], "");
+        let leaked = place.json(&["clients", "rotate-secret", "batch", "--leaked"], "");
+        assert_eq!((&leaked["old_until"], &leaked["secrets_ended"]), (&json!(null), &json!(2)));
+        let (text, _) = rotate(&["--leaked"]);
+        assert!(text.contains("The secret of batch has stopped working. Every grant and token that batch had is dead"), "{text}");
+        let details = place.json(&["audit", "--action", "secret_rotate"], "");
+        assert_eq!(details["entries"][3]["detail"], format!("the old one works until {end}"));
+    }
 }
 
 #[test]

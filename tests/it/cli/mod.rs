@@ -1,33 +1,74 @@
 //! The command line, through the binary: one file a command.
 
+use std::path::PathBuf;
+use std::process::Output;
+
+use passant_tests::binary::run;
+use passant_tests::postgres::{self, Database};
+use passant_tests::secrets::{SecretCollector, dump_postgres, dump_sqlite};
+use passant_tests::world::{Directory, Engine, Storage, World};
+use serde_json::Value;
+use sqlx::postgres::PgConnection;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{AssertSqlSafe, Connection};
+
+/// The master key that the environment holds, where one must be given.
+const MASTER_KEY: [(&str, &str); 2] =
+    [("PASSANT_MASTER_KEY__ENV", "TEST_MASTER_KEY"), ("TEST_MASTER_KEY", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")];
+
+/// Makes a module of each test, with one case for each engine.
+macro_rules! on_both_engines_by_command {
+    ($(fn $name:ident($engine:ident) $body:block)*) => {$(
+        mod $name {
+            #[allow(unused_imports, reason = "not every test names something of its file")]
+            use super::*;
+
+            fn case($engine: passant_tests::world::Engine) $body
+
+            #[test]
+            fn sqlite() {
+                case(passant_tests::world::Engine::Sqlite);
+            }
+
+            #[test]
+            fn postgres() {
+                case(passant_tests::world::Engine::Postgres);
+            }
+        }
+    )*};
+}
+
 mod audit;
 mod beside_a_server;
 mod check_config;
 mod clients;
 mod consents;
+mod exit_codes;
 mod keys;
+mod operator;
+mod reading;
+mod secrets;
 mod sessions;
 mod users;
 
-use std::path::PathBuf;
-use std::process::Output;
-
-use passant_tests::binary::run;
-use passant_tests::secrets::{SecretCollector, dump_sqlite};
-use passant_tests::world::Directory;
-use serde_json::Value;
-
-/// A data directory and a configuration file of its own.
+/// A configuration file and an empty database of its own.
 struct Place {
     directory: Directory,
+    database: Option<Database>,
     secrets: SecretCollector,
 }
 
 impl Place {
+    /// With the embedded database.
     fn new(configuration: &str) -> Self {
+        Self::on(Engine::Sqlite, configuration)
+    }
+
+    fn on(engine: Engine, configuration: &str) -> Self {
         let directory = Directory::new();
         std::fs::write(directory.0.join("passant.toml"), configuration).unwrap();
-        Self { directory, secrets: SecretCollector::default() }
+        let database = (engine == Engine::Postgres).then(|| wait(postgres::database("empty", async |_| ())));
+        Self { directory, database, secrets: SecretCollector::default() }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -35,10 +76,46 @@ impl Place {
     }
 
     fn run_with(&self, arguments: &[&str], input: &str) -> Output {
+        self.run_in(&[], arguments, input)
+    }
+
+    /// Runs a command with these variables.
+    fn run_in(&self, environment: &[(&str, &str)], arguments: &[&str], input: &str) -> Output {
         let (file, data) = (self.path("passant.toml"), self.path("data"));
         let mut all = vec!["--config", file.to_str().unwrap(), "--data-dir", data.to_str().unwrap()];
+        let mut environment = environment.to_vec();
+        if let Some(database) = &self.database {
+            all.extend(["--database-url", database.url()]);
+            environment.extend(MASTER_KEY);
+        }
         all.extend(arguments);
-        run(&all, input, &[])
+        run(&all, input, &environment)
+    }
+
+    /// Changes rows behind the issuer's back; how many.
+    fn execute(&self, sql: &str) -> u64 {
+        let sql = AssertSqlSafe(sql.to_owned());
+        wait(async {
+            match &self.database {
+                Some(database) => {
+                    let mut connection = PgConnection::connect(database.url()).await.unwrap();
+                    sqlx::query(sql).execute(&mut connection).await.unwrap().rows_affected()
+                }
+                None => {
+                    let options = SqliteConnectOptions::new().filename(self.path("data/passant.sqlite"));
+                    let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
+                    sqlx::query(sql).execute(&mut connection).await.unwrap().rows_affected()
+                }
+            }
+        })
+    }
+
+    /// Everything in the database.
+    fn dump(&self) -> Vec<u8> {
+        match &self.database {
+            Some(database) => wait(dump_postgres(database.url())),
+            None => wait(dump_sqlite(&self.path("data/passant.sqlite"))),
+        }
     }
 
     /// The one document of a command that must succeed.
@@ -57,9 +134,7 @@ impl Place {
 
     /// Searches the database for every secret that was typed or given out.
     fn search_for_leaks(&self) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let dump = runtime.block_on(dump_sqlite(&self.path("data/passant.sqlite")));
-        assert!(self.secrets.scan("the database", &dump).is_empty());
+        assert!(self.secrets.scan("the database", &self.dump()).is_empty());
     }
 
     /// The actions that the audit trail tells of, the newest first.
@@ -75,10 +150,36 @@ impl Place {
     }
 }
 
+fn wait<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+}
+
+/// Runs a command, with `--json`, on the database of an issuer that this process serves.
+fn on_its_database(world: &World, arguments: &[&str]) -> Output {
+    let mut all = match world.storage() {
+        Storage::Sqlite(directory) => vec!["--data-dir", directory.0.to_str().unwrap()],
+        Storage::Postgres(database) => vec!["--database-url", database.url()],
+    };
+    all.push("--json");
+    all.extend(arguments);
+    run(&all, "", &MASTER_KEY)
+}
+
+/// The document of such a command, which must succeed.
+fn command(world: &World, arguments: &[&str]) -> Value {
+    let output = on_its_database(world, arguments);
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
 #[test]
 fn an_error_with_json_is_one_document_too() {
     let place = Place::new("");
-    let output = place.run_with(&["keys", "revoke", "no-such-kid", "--json"], "");
-    let document: Value = serde_json::from_slice(&output.stdout).expect("one document");
-    assert!(document["error"].is_string() && output.status.code() == Some(1));
+    for (arguments, code) in [(&["keys", "revoke", "no-such-kid", "--json"][..], 1), (&["clients", "add", "--json"], 2)] {
+        let output = place.run_with(arguments, "");
+        let document: Value = serde_json::from_slice(&output.stdout).expect("one document");
+        assert!(document["error"].is_string() && output.status.code() == Some(code), "{document}");
+    }
+    let document: Value = serde_json::from_slice(&place.run_with(&["clients", "add", "--json"], "").stdout).unwrap();
+    assert!(document["error"].as_str().unwrap().contains("--name <NAME>"), "it says what is missing: {document}");
 }

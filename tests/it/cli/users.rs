@@ -15,7 +15,7 @@ fn users_are_added_and_a_new_password_says_at_which_tick_it_cuts_off() {
     assert!(generated["tick"].as_i64().unwrap() > changed["tick"].as_i64().unwrap());
     place.search_for_leaks();
     let short = place.run_with(&["users", "set-password", "ada", "--password-stdin"], "short\n");
-    assert_eq!(short.status.code(), Some(1));
+    assert_eq!(short.status.code(), Some(2));
     assert_eq!(place.refusal(&["users", "set-password", "nobody", "--generate-password"]).0, Some(1));
     assert_eq!(place.run_with(&["users", "add", "ada", "--password-stdin"], "an engine that weaves\n").status.code(), Some(1));
 }
@@ -23,7 +23,7 @@ fn users_are_added_and_a_new_password_says_at_which_tick_it_cuts_off() {
 #[test]
 fn no_password_at_all_is_told_what_to_give() {
     let (code, said) = Place::new("").refusal(&["users", "add", "ada"]);
-    assert!(code == Some(1) && said.contains("--generate-password"), "{said}");
+    assert!(code == Some(2) && said.contains("--generate-password"), "{said}");
 }
 
 #[test]
@@ -63,16 +63,8 @@ fn what_is_said_of_a_user_is_set_shown_and_taken_away() {
     let ada = place.json(&["users", "show", &format!("--sub={sub}")], "");
     assert!(ada["given_name"].is_null() && ada["attributes"]["floor"].is_null() && ada["email"] == "ada@example.org");
 
-    for (arguments, code) in [
-        (&["--claim", "birthdate=tomorrow"][..], 1),
-        (&["--claim", "picture=http://a.example/"], 1),
-        (&["--email", "nobody"], 1),
-        (&["--role", "a b"], 1),
-        (&["--attribute", "x={}"], 1),
-        (&["--claim", "email_verified=true"], 2),
-        (&["--attribute", "x"], 2),
-    ] {
-        assert_eq!(place.refusal(&[&["users", "update", "ada"], arguments].concat()).0, Some(code), "{arguments:?}");
+    for arguments in [["--claim", "birthdate=tomorrow"], ["--email", "nobody"], ["--role", "a b"], ["--attribute", "x={}"]] {
+        assert_eq!(place.refusal(&[&["users", "update", "ada"], &arguments[..]].concat()).0, Some(2), "{arguments:?}");
     }
     assert_eq!(place.json(&["users", "show", "ada"], ""), ada, "what is refused changes nothing");
 }

@@ -30,6 +30,7 @@ mod browser;
 mod oidc_client_ts;
 mod openidconnect;
 mod programs;
+mod status_list;
 
 use std::collections::BTreeMap;
 

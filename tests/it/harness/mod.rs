@@ -2,6 +2,7 @@
 
 mod browser;
 mod clients;
+mod keyboard;
 mod killed;
 mod postgres;
 mod secrets;

@@ -1,6 +1,8 @@
 //! A walk over the route table, read from the router's own source: every route, by every method, with a good request and with bad
 //! ones. A new route fails here until it is said what a good request to it is.
 
+use std::collections::BTreeSet;
+
 use axum::body::Body;
 use passant_tests::on_both_engines;
 use passant_tests::world::{Tokens, authorize_path};
@@ -13,8 +15,13 @@ const ROUTER: &str = include_str!("../../../issuer/src/http/mod.rs");
 const REFUSED: [Method; 3] = [Method::PUT, Method::DELETE, Method::PATCH];
 
 /// What may be kept by caches and compressed: nothing that belongs to anybody.
-const PUBLIC: [&str; 4] =
-    ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server", "/jwks.json", "/assets/{name}"];
+const PUBLIC: [&str; 5] = [
+    "/.well-known/openid-configuration",
+    "/.well-known/oauth-authorization-server",
+    "/jwks.json",
+    "/assets/{name}",
+    "/status-lists/{id}",
+];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Group {
@@ -33,7 +40,11 @@ struct Route {
 impl Route {
     /// An address that the route answers.
     fn address(&self) -> &'static str {
-        if self.path == "/assets/{name}" { "/assets/passant.css" } else { self.path }
+        match self.path {
+            "/assets/{name}" => "/assets/passant.css",
+            "/status-lists/{id}" => "/status-lists/walked",
+            path => path,
+        }
     }
 }
 
@@ -61,6 +72,19 @@ fn routes() -> Vec<Route> {
     routes
 }
 
+/// The pages' routes that take what a form sends.
+pub(crate) fn taking_forms() -> BTreeSet<&'static str> {
+    let takes = |route: &Route| route.group == Group::Pages && route.methods.contains(&Method::POST);
+    routes().into_iter().filter(takes).map(|route| route.path).collect()
+}
+
+/// A list at the address that the walk asks for.
+async fn status_list(world: &World) {
+    let list = "INSERT INTO status_lists (id, ends_at, number, size, tick)
+                SELECT 'walked', 1900000000000, 0, 8192, tick FROM feed_head";
+    assert_eq!(execute(world, list).await, 1);
+}
+
 /// The answer to a request that this route is there for.
 async fn good(world: &Arc<World>, client: &Registered, route: &Route, method: &Method) -> Answer {
     let mut agent = world.agent();
@@ -71,6 +95,7 @@ async fn good(world: &Arc<World>, client: &Registered, route: &Route, method: &M
             "/.well-known/openid-configuration"
             | "/.well-known/oauth-authorization-server"
             | "/jwks.json"
+            | "/status-lists/{id}"
             | "/assets/{name}"
             | "/healthz"
             | "/readyz"
@@ -150,6 +175,12 @@ async fn good(world: &Arc<World>, client: &Registered, route: &Route, method: &M
             let page = agent.get(&set_up::link(world).await).await;
             let fields = [("username", "grace"), ("name", "Grace"), ("email", "grace@example.com"), ("password", GRACE.1)];
             agent.submit(&page, "/set-up", &fields).await
+        }
+        // Where the operator wants it alone.
+        ("GET", "/status-lists") => {
+            let answer = agent.get(address).await;
+            assert_error(&answer, 404, "not_found");
+            answer
         }
         // Under `serve --dev` alone: here there is no such page, as for anybody.
         ("GET", "/demo") => {
@@ -249,6 +280,7 @@ on_both_engines! {
     async fn every_route_answers_good_and_bad_requests_with_the_right_headers(world) {
         world.user(ADA.0, ADA.1).await;
         let client = world.client("third", |it| it.first_party = false).await;
+        status_list(&world).await;
         let mut in_order = routes();
         // With the first administrator the links to set-up end.
         in_order.sort_by_key(|route| route.path == "/set-up");
@@ -256,7 +288,8 @@ on_both_engines! {
             for method in &route.methods {
                 let what = format!("{method} {}", route.path);
                 let answer = good(&world, &client, route, method).await;
-                assert!(answer.status.as_u16() < 400 || route.path == "/demo", "{what}: {} {}", answer.status, answer.body);
+                let closed = ["/demo", "/status-lists"].contains(&route.path);
+                assert!(answer.status.as_u16() < 400 || closed, "{what}: {} {}", answer.status, answer.body);
                 assert_headers(&format!("good {what}"), Some(route), &answer);
 
                 let origin = ("origin", "https://evil.example.com");
@@ -333,6 +366,7 @@ on_both_engines! {
     async fn only_what_holds_no_secret_is_compressed(world) {
         world.user(ADA.0, ADA.1).await;
         let client = world.client("third", |it| it.first_party = false).await;
+        status_list(&world).await;
         let encoding = ("accept-encoding", "gzip, br");
         for route in routes() {
             for wish in ["gzip", "br", "gzip, br"] {

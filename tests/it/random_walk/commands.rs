@@ -117,8 +117,8 @@ impl Walk {
                 let rotation = Rotation { client: id, secret: secret.hash(), expires_at: None, old, now };
                 match client_secrets::rotate(&db, rotation).await.unwrap() {
                     Rotated::Public => assert!(self.model.clients[client].public),
-                    Rotated::Done(tick) => {
-                        assert_eq!(tick.is_some(), leaked);
+                    Rotated::Done(committed) => {
+                        assert_eq!(committed.tick.is_some(), leaked);
                         self.give_secret(client, Some(secret));
                         if leaked {
                             self.model.kill_client(client);

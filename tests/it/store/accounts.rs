@@ -6,6 +6,7 @@ use passant::domain::ids::UserId;
 use passant::domain::user::User;
 use passant::domain::user_details::{Details, DetailsChange};
 use passant::store::accounts::{self, Changed, LastAdministrator, Update};
+use passant::store::audit::{self, Filter};
 use passant::store::users::{self, NewUser};
 
 use super::rows::{fresh_name, new_user, user};
@@ -39,7 +40,7 @@ fn details() -> Details {
 
 fn change(user: &User, name: &str) -> Update {
     let details = Details { name: Some(name.to_owned()), ..Details::from(user.clone()) };
-    Update { id: user.id.clone(), replaces: user.updated_at, details, now: NOW }
+    Update { id: user.id.clone(), replaces: user.updated_at, held: Details::from(user.clone()), details, now: NOW }
 }
 
 on_both_databases! {
@@ -60,6 +61,17 @@ on_both_databases! {
         let all = Update { details: details(), ..change(&now, "") };
         assert!(accounts::update(&it.db, all).await.unwrap());
         assert_eq!(Details::from(found(&it, &id).await.unwrap()), details());
+    }
+
+    async fn the_trail_says_what_an_update_changed(it) {
+        let id = user(&it.db).await.id;
+        let read = found(&it, &id).await.unwrap();
+        let mut details = Details::from(read.clone());
+        (details.email, details.roles) = (None, ["clerk".to_owned()].into());
+        assert!(accounts::update(&it.db, Update { details, ..change(&read, "") }).await.unwrap());
+        let filter = Filter { user: Some(id), action: Some("user_update".to_owned()), most: 9, ..Filter::default() };
+        let told = read!(it.db, conn => audit::list(conn, &filter)).remove(0);
+        assert_eq!(told.detail.as_deref(), Some("changed email, role +clerk"));
     }
 
     async fn what_a_disabled_user_had_stays_dead_when_the_account_is_enabled(it) {

@@ -1,12 +1,26 @@
-//! The applications of a user: what lives of their grants and consents, and nothing else.
+//! The applications of users: what lives of their grants and consents, and nothing else.
 
 use passant::domain::consent::Consent;
-use passant::store::applications::{self, Application};
+use passant::domain::ids::{ClientId, UserId};
+use passant::store::applications::{self, Allowed, Application};
 use passant::store::consents::{self, GivenConsent};
-use passant::store::{Db, grants, sessions, users};
+use passant::store::evidence::{self, Levels};
+use passant::store::{Db, accounts, grants, sessions, users};
 
-use super::rows::{HOUR, approval, approval_with, user};
-use super::{NOW, execute};
+use super::rows::{HOUR, approval, approval_with, client, new_approval, password_hash, session, user};
+use super::{NOW, Replicas, execute};
+
+/// Remembers an answer of nothing but `openid`.
+async fn allow(it: &Replicas, user: &UserId, client: &ClientId) {
+    let consent = Consent { scopes: "openid".parse().unwrap(), ..Consent::default() };
+    let given = GivenConsent { user_id: user.clone(), client_id: client.clone(), consent, updated_at: NOW };
+    let born = it.tick().await;
+    commit!(it.db, (given, born), |tx, (given, born)| consents::add(tx, given, *born)).unwrap();
+}
+
+async fn everybodys(it: &Replicas, client: Option<&ClientId>) -> Vec<Allowed> {
+    read!(it.db, conn => applications::allowed_by_everybody(conn, client, NOW))
+}
 
 async fn of(db: &Db, user: &passant::domain::ids::UserId) -> Vec<Application> {
     read!(db, conn => applications::of_user(conn, user, NOW))
@@ -65,5 +79,62 @@ on_both_databases! {
             execute(&it.db, statement).await;
             assert!(of(&it.db, &grant.user_id).await.is_empty(), "{statement}");
         }
+    }
+
+    async fn what_is_allowed_is_listed_until_it_is_withdrawn_or_cut_off(it) {
+        let (ada, bob) = (user(&it.db).await, user(&it.db).await);
+        let (shop, till) = (client(&it.db).await.0.client.id.clone(), client(&it.db).await.0.client.id.clone());
+        for (user, client) in [(&ada, &shop), (&ada, &till), (&bob, &shop)] {
+            allow(&it, &user.id, client).await;
+        }
+        assert_eq!((everybodys(&it, None).await.len(), everybodys(&it, Some(&shop)).await.len()), (3, 2));
+        assert_eq!(read!(it.db, conn => applications::allowed_by(conn, &ada.id, NOW)).len(), 2);
+        let one = read!(it.db, conn => applications::allowed_by(conn, &bob.id, NOW)).remove(0);
+        assert_eq!((one.username.as_str(), &one.client.id, one.consent.scopes.to_string()), (bob.username.as_str(), &shop, "openid".to_owned()));
+        assert!(one.remembered && one.grants == 0 && !one.offline);
+        consents::withdraw(&it.db, ada.id.clone(), shop.clone(), NOW).await.unwrap();
+        assert_eq!(everybodys(&it, None).await.len(), 2);
+        accounts::disable(&it.db, bob.id.clone(), accounts::LastAdministrator::Spare, NOW).await.unwrap();
+        assert_eq!(everybodys(&it, None).await.len(), 1);
+    }
+
+    async fn grants_of_a_client_that_asks_every_time_are_listed_with_all_that_they_allow(it) {
+        let first = approval(&it.db).await.grant;
+        let session = session(&it.db, &first.user_id).await.session;
+        let mut second = new_approval(&first.user_id, &first.client_id, &session.id, session.born);
+        second.grant.scopes = "openid offline_access".parse().unwrap();
+        second.grant.resources = vec!["https://other.example.com".parse().unwrap()];
+        second.grant.claims = serde_json::from_str(r#"{"userinfo":{"nickname":null,"sub":null}}"#).unwrap();
+        assert!(grants::approve(&it.db, second.clone()).await.unwrap());
+        let found = everybodys(&it, Some(&first.client_id)).await;
+        assert_eq!(found.len(), 1, "one line for a user and a client");
+        let one = &found[0];
+        assert_eq!((one.remembered, one.grants, one.offline, one.since), (false, 2, true, NOW));
+        assert_eq!(one.consent.scopes, "openid orders:read offline_access".parse().unwrap());
+        assert_eq!(one.consent.resources.len(), 2);
+        assert!(one.consent.claims.contains("nickname") && one.consent.claims.len() == 1, "{:?}", one.consent.claims);
+        allow(&it, &first.user_id, &first.client_id).await;
+        assert!(everybodys(&it, None).await[0].remembered);
+        grants::revoke(&it.db, second.grant.id, NOW).await.unwrap().unwrap();
+        assert_eq!(everybodys(&it, None).await[0].grants, 1);
+        consents::withdraw(&it.db, first.user_id.clone(), first.client_id.clone(), NOW).await.unwrap();
+        assert!(everybodys(&it, None).await.is_empty());
+    }
+
+    async fn what_is_listed_is_what_an_approval_would_remember(it) {
+        let (ada, shop) = (user(&it.db).await.id, client(&it.db).await.0.client.id.clone());
+        let levels = Levels { user: Some(ada.clone()), client: Some(shop.clone()), ..Levels::default() };
+        let seen = async || {
+            let listed = read!(it.db, conn => applications::allowed_by(conn, &ada, NOW)).len();
+            (listed, read!(it.db, conn => evidence::read(conn, &levels, NOW)).consent.scopes.to_string())
+        };
+        allow(&it, &ada, &shop).await;
+        assert_eq!(seen().await, (1, "openid".to_owned()));
+        users::set_password(&it.db, ada.clone(), password_hash("new"), NOW).await.unwrap().unwrap();
+        assert_eq!(seen().await, (0, String::new()), "a thief's yes dies with the old password");
+        allow(&it, &ada, &shop).await;
+        assert_eq!(seen().await, (1, "openid".to_owned()));
+        users::log_out_everywhere(&it.db, ada.clone(), NOW).await.unwrap().unwrap();
+        assert_eq!(seen().await, (0, String::new()));
     }
 }

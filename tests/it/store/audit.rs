@@ -1,11 +1,12 @@
 use futures_util::FutureExt;
 use passant::domain::audit::{Action, Actor, Entry, Event, Outcome, Source};
+use passant::domain::client::ClientOrigin;
 use passant::domain::ids::{ClientId, UserId};
 use passant::store::audit::{self, Filter};
 use passant::store::codes::{self, Redeemed};
-use passant::store::{StoreError, sessions};
+use passant::store::{StoreError, accounts, registrations, sessions};
 
-use super::rows::{approval, redemption, session, user};
+use super::rows::{approval, client, redemption, session, user};
 use super::{NOW, Replicas};
 
 async fn trail(it: &Replicas, filter: Filter) -> Vec<Entry> {
@@ -52,6 +53,23 @@ on_both_databases! {
         assert_eq!((entry.actor_kind.as_str(), entry.actor.as_deref()), ("operator", Some("ada")));
         assert_eq!((entry.address.as_deref(), entry.request_id.as_deref()), (Some("192.0.2.1"), Some("r1")));
         assert_eq!((entry.client_id.as_deref(), entry.detail.as_deref(), entry.at), (Some("shop"), Some("not yours"), NOW.millis()));
+    }
+
+    async fn names_of_today_stand_beside_the_ids_of_then(it) {
+        let (ada, shop) = (user(&it.db).await, client(&it.db).await.0.client);
+        let source = Source { actor: Actor::User(ada.id.clone()), ..Source::PASSANT };
+        let event = Event::done(Action::ConsentWithdraw).of_user(&ada.id).of_client(&shop.id);
+        commit!(it.db.by(source), event, |tx, event| audit::append(tx, event, NOW)).unwrap();
+        let told = async || {
+            let filter = Filter { action: Some("consent_withdraw".to_owned()), ..Filter::default() };
+            let entry = trail(&it, filter).await.remove(0);
+            (entry.actor_username, entry.username, entry.client_name)
+        };
+        let name = || Some(ada.username.as_str().to_owned());
+        assert_eq!(told().await, (name(), name(), Some(shop.name.clone())));
+        accounts::delete(&it.db, ada.id.clone(), accounts::LastAdministrator::Spare, NOW).await.unwrap();
+        registrations::remove(&it.db, shop.id.clone(), ClientOrigin::CommandLine, NOW).await.unwrap().unwrap();
+        assert_eq!(told().await, (None, None, None), "who is gone has an id alone");
     }
 
     async fn a_replay_is_told_with_the_user_of_its_grant(it) {

@@ -7,7 +7,7 @@ use passant::domain::client::ClientOrigin;
 use passant::domain::cutoff::Standing;
 use passant::domain::ids::ClientId;
 use passant::secret::TokenHash;
-use passant::store::client_secrets::{self, OldSecrets, Rotated, Rotation};
+use passant::store::client_secrets::{self, Committed, OldSecrets, Rotated, Rotation};
 use passant::store::clients;
 
 use super::rows::{HOUR, client, fresh_hash};
@@ -29,7 +29,8 @@ on_both_databases! {
         let (id, later) = (one.client.id.clone(), NOW + MINUTE);
         let change = rotation(&id, OldSecrets::Until(NOW + HOUR), later);
         let tick = it.tick().await;
-        assert_eq!(client_secrets::rotate(&it.db, change.clone()).await.unwrap(), Rotated::Done(None));
+        let done = Rotated::Done(Committed { old_until: Some(NOW + HOUR), ended: 0, tick: None });
+        assert_eq!(client_secrets::rotate(&it.db, change.clone()).await.unwrap(), done);
         let both = alive(&it, &id, later).await;
         assert!(both.len() == 2 && both.contains(&change.secret) && both.contains(&one.secrets[0]));
         assert_eq!(alive(&it, &id, NOW + HOUR).await, [change.secret]);
@@ -43,8 +44,9 @@ on_both_databases! {
             rotation(&id, OldSecrets::Until(NOW + HOUR * 9), NOW + MINUTE),
             rotation(&id, OldSecrets::Until(NOW + HOUR * 5), NOW + MINUTE * 2),
         );
-        for change in [second.clone(), third.clone()] {
-            client_secrets::rotate(&it.db, change).await.unwrap();
+        for (change, hours, ended) in [(second.clone(), 9, 0), (third.clone(), 5, 1)] {
+            let done = Rotated::Done(Committed { old_until: Some(NOW + HOUR * hours), ended, tick: None });
+            assert_eq!(client_secrets::rotate(&it.db, change).await.unwrap(), done);
         }
         let left = alive(&it, &id, NOW + MINUTE * 2).await;
         assert!(left.len() == 2 && left.contains(&second.secret) && left.contains(&third.secret));
@@ -57,16 +59,27 @@ on_both_databases! {
         let short = Rotation { expires_at: Some(NOW + HOUR), ..rotation(&id, OldSecrets::Until(NOW + HOUR), NOW) };
         client_secrets::rotate(&it.db, short).await.unwrap();
         let next = rotation(&id, OldSecrets::Until(NOW + HOUR * 9), NOW + MINUTE);
-        client_secrets::rotate(&it.db, next.clone()).await.unwrap();
+        let own_end = Rotated::Done(Committed { old_until: Some(NOW + HOUR), ended: 0, tick: None });
+        assert_eq!(client_secrets::rotate(&it.db, next.clone()).await.unwrap(), own_end, "told as it is, not as it was wished");
         assert_eq!(alive(&it, &id, NOW + MINUTE).await.len(), 2);
         assert_eq!(alive(&it, &id, NOW + HOUR).await, [next.secret]);
+    }
+
+    async fn where_no_old_secret_works_none_is_told_of(it) {
+        let id = client(&it.db).await.0.client.id.clone();
+        execute(&it.db, "UPDATE client_secrets SET expires_at = 1").await;
+        let none = Rotated::Done(Committed { old_until: None, ended: 0, tick: None });
+        assert_eq!(client_secrets::rotate(&it.db, rotation(&id, OldSecrets::Until(NOW + HOUR), NOW)).await.unwrap(), none);
     }
 
     async fn stolen_secrets_die_at_once_and_all_that_the_client_had(it) {
         let (one, created) = client(&it.db).await;
         let id = one.client.id.clone();
         let change = rotation(&id, OldSecrets::Leaked, NOW);
-        let Rotated::Done(Some(tick)) = client_secrets::rotate(&it.db, change.clone()).await.unwrap() else { panic!("it is cut off") };
+        client_secrets::rotate(&it.db, rotation(&id, OldSecrets::Until(NOW + HOUR), NOW)).await.unwrap();
+        let committed = client_secrets::rotate(&it.db, change.clone()).await.unwrap();
+        let tick = it.tick().await;
+        assert_eq!(committed, Rotated::Done(Committed { old_until: None, ended: 2, tick: Some(tick) }));
         assert!(tick > created);
         assert_eq!(alive(&it, &id, NOW).await, [change.secret]);
         let standing = read!(it.db, conn => clients::find(conn, &id, NOW)).unwrap().evidence.client;
@@ -84,7 +97,9 @@ on_both_databases! {
         let refused = client_secrets::rotate(&it.db, rotation(&id, OldSecrets::Until(NOW + HOUR), NOW)).await.unwrap();
         assert_eq!(refused, Rotated::BelongsTo(ClientOrigin::File));
         let leaked = client_secrets::rotate(&it.db, rotation(&id, OldSecrets::Leaked, NOW)).await.unwrap();
-        assert!(matches!(leaked, Rotated::DeadInTheFile(_)));
+        assert_eq!(leaked, Rotated::DeadInTheFile(Committed { old_until: None, ended: 1, tick: Some(it.tick().await) }));
+        let again = client_secrets::rotate(&it.db, rotation(&id, OldSecrets::Leaked, NOW)).await.unwrap();
+        assert_eq!(again, Rotated::DeadInTheFile(Committed { old_until: None, ended: 0, tick: Some(it.tick().await) }));
         clients::reconcile(&it.db, ClientOrigin::File, vec![one.clone()], NOW).await.unwrap();
         assert_eq!(alive(&it, &id, NOW).await, [], "the next start with the same file");
         one.secrets = vec![fresh_hash()];
@@ -110,7 +125,8 @@ on_both_databases! {
         let rounds = it.race(async || client(&it.db).await.0.client.id.clone(), |db, id, side| async move {
             let now = NOW + MINUTE * (1 + u32::try_from(side).unwrap());
             let change = rotation(&id, OldSecrets::Until(NOW + HOUR), now);
-            assert_eq!(client_secrets::rotate(&db, change).await.unwrap(), Rotated::Done(None));
+            let committed = client_secrets::rotate(&db, change).await.unwrap();
+            assert!(matches!(committed, Rotated::Done(Committed { old_until: Some(until), tick: None, .. }) if until == NOW + HOUR));
         }).await;
         for (id, _) in rounds {
             assert_eq!(alive(&it, &id, NOW + MINUTE * 3).await.len(), 2);

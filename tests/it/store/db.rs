@@ -40,6 +40,12 @@ on_both_databases! {
         assert_eq!(pending, 1);
     }
 
+    async fn a_look_at_a_database_of_a_newer_passant_refuses_it(it) {
+        execute(&it.db, "UPDATE migrations SET oldest_passant = '999.0.0' WHERE number = 2").await;
+        let refused = Db::look(&it.storage.location(), Arc::new(it.clock.clone())).await.map(drop).unwrap_err();
+        assert!(matches!(&refused, StoreError::Refused(why) if why.contains("at least 999.0.0")), "{refused}");
+    }
+
     async fn a_closed_database_keeps_what_was_written(it) {
         let ada = new_user("ada");
         assert!(users::create(&it.db, ada.clone()).await.unwrap());

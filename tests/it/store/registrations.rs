@@ -3,7 +3,8 @@
 use passant::domain::client::{Client, ClientAuthentication, ClientOrigin};
 use passant::domain::cutoff::Standing;
 use passant::domain::ids::ClientId;
-use passant::store::clients;
+use passant::store::audit::{self, Filter};
+use passant::store::clients::{self, DeclaredClient};
 use passant::store::registrations::{self, Registered, Update};
 
 use super::rows::{HOUR, client, declared, fresh_hash, fresh_name};
@@ -43,6 +44,23 @@ on_both_databases! {
         let now = registered(&it, &id).await.unwrap();
         assert_eq!((now.client.name.as_str(), now.updated_at), ("Second", NOW + HOUR));
         assert_eq!(now.secrets, held.secrets);
+    }
+
+    async fn the_trail_says_what_a_change_changed(it) {
+        let one = client(&it.db).await.0;
+        let id = one.client.id.clone();
+        let details = async || {
+            let filter = Filter { client: Some(id.clone()), action: Some("client_update".to_owned()), most: 9, ..Filter::default() };
+            read!(it.db, conn => audit::list(conn, &filter)).into_iter().filter_map(|entry| entry.detail).collect::<Vec<_>>()
+        };
+        let held = registered(&it, &id).await.unwrap();
+        assert!(registrations::update(&it.db, renamed(&held, "Second")).await.unwrap());
+        assert_eq!(details().await, ["changed name"]);
+        let declared = DeclaredClient { secrets: vec![fresh_hash()], ..one };
+        clients::reconcile(&it.db, ClientOrigin::CommandLine, vec![declared], NOW).await.unwrap();
+        let mut told = details().await;
+        told.sort_unstable();
+        assert_eq!(told, ["changed name", "changed name, secret"]);
     }
 
     async fn a_client_of_another_origin_is_not_changed(it) {

@@ -20,6 +20,26 @@ pub enum Problem {
     Unlabelled(String),
     /// An error or notice that no screen reader is told of.
     Unannounced(String),
+    /// A link, button or field that the Tab key does not come to.
+    Unreachable(String),
+    /// What the Tab key cannot leave in the direction of the rest of the page.
+    Trapped(String),
+    /// Shift+Tab does not take the way of the Tab key back.
+    AnotherWayBack,
+    /// The Tab key comes to one after the other, though they are read the other way round.
+    OutOfOrder {
+        /// What it comes to first.
+        first: String,
+        /// What it comes to next.
+        then: String,
+    },
+    /// What is in focus does not look like it.
+    FocusUnseen {
+        /// What is in focus.
+        html: String,
+        /// How it looks instead.
+        why: String,
+    },
 }
 
 impl fmt::Display for Problem {
@@ -28,12 +48,17 @@ impl fmt::Display for Problem {
             Self::Overflow { content, window } => write!(f, "{content} px of content in a window of {window} px"),
             Self::Unlabelled(field) => write!(f, "a field without a label: {field}"),
             Self::Unannounced(message) => write!(f, "a message that is not announced: {message}"),
+            Self::Unreachable(element) => write!(f, "Tab does not come to {element}"),
+            Self::Trapped(element) => write!(f, "Tab does not get beyond {element}"),
+            Self::AnotherWayBack => f.write_str("Shift+Tab takes another way than Tab"),
+            Self::OutOfOrder { first, then } => write!(f, "Tab comes to {first} before {then}, against the reading order"),
+            Self::FocusUnseen { html, why } => write!(f, "nobody sees that {html} is in focus: {why}"),
         }
     }
 }
 
 impl Page {
-    /// Every fault of the page as it is shown now. A good page has none.
+    /// Every fault of the page as it is shown now, without touching it: [`Page::keyboard_problems`] has the rest. A good page has none.
     pub async fn accessibility_problems(&self) -> Vec<Problem> {
         let (content, window): (u32, u32) =
             self.eval("[document.documentElement.scrollWidth, document.documentElement.clientWidth]").await;
@@ -78,10 +103,10 @@ impl Page {
 }
 
 /// A message counts as announced when it interrupts (`alert`), is a polite live region (`status`), or describes a field that is
-/// marked invalid.
+/// marked invalid; what always stands on the page (`note`) is read in its place.
 const UNANNOUNCED: &str = "[...document.querySelectorAll('.error, .notice')]
     .filter(message => message.getClientRects().length && message.innerText.trim())
-    .filter(message => !message.closest('[role=alert], [role=status]'))
+    .filter(message => !message.closest('[role=alert], [role=status], [role=note]'))
     .filter(message => !message.id || ![...document.querySelectorAll('[aria-invalid=true]')].some(field =>
         ['aria-describedby', 'aria-errormessage'].some(name =>
             (field.getAttribute(name) || '').split(/\\s+/).includes(message.id))))

@@ -5,6 +5,7 @@
 mod accessibility;
 mod axe;
 mod cdp;
+mod keyboard;
 mod navigation;
 mod page;
 
@@ -16,6 +17,7 @@ use serde_json::json;
 
 pub use self::accessibility::Problem;
 pub use self::axe::{Broken, Violation};
+pub use self::keyboard::Stop;
 pub use self::page::{ColorScheme, Key, Page};
 use crate::authority::Authority;
 use crate::keeper::Keeper;

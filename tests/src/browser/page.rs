@@ -200,6 +200,12 @@ impl Page {
         within(&format!("waiting for {css}"), search).await;
     }
 
+    /// Waits until the page has been drawn as it is now: an `autofocus` has its effect with the first drawing, after the loading.
+    pub async fn drawn(&self) {
+        let pixel = json!({"format": "png", "clip": {"x": 0, "y": 0, "width": 1, "height": 1, "scale": 1}});
+        within("a drawing", self.session.run("Page.captureScreenshot", pixel)).await;
+    }
+
     /// Writes a PNG of the whole page, as wide as the window.
     pub async fn screenshot(&self, path: impl AsRef<Path>) {
         let metrics = self.session.run("Page.getLayoutMetrics", json!({})).await;

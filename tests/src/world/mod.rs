@@ -140,6 +140,10 @@ impl World {
 
     /// An issuer with a configuration of its own.
     pub async fn with(engine: Engine, change: impl FnOnce(&mut Config)) -> Self {
+        Self::begin(engine, change, false).await
+    }
+
+    async fn begin(engine: Engine, change: impl FnOnce(&mut Config), demo: bool) -> Self {
         let clock = ManualClock::at(BEGINNING);
         let storage = Storage::new(engine).await;
         let mut config = Config::for_issuer(ISSUER.parse::<IssuerUrl>().expect("the issuer is one"));
@@ -149,7 +153,7 @@ impl World {
         config.resources.insert("https://api.example.com".parse().expect("a resource"), "the orders service".to_owned());
         change(&mut config);
         let held = Held::default();
-        let app = replica(config, &storage, &clock, &held).await;
+        let app = replica(config, &storage, &clock, &held, demo).await;
         Self { router: passant::http::router(&app), app, clock, secrets: Arc::default(), held, storage }
     }
 
@@ -175,7 +179,7 @@ impl World {
 
     /// A second process on the same database, master key and clock.
     pub async fn replica(&self) -> Arc<App> {
-        replica(self.app.config.clone(), &self.storage, &self.clock, &self.held).await
+        replica(self.app.config.clone(), &self.storage, &self.clock, &self.held, self.app.demo).await
     }
 
     /// The database.
@@ -224,13 +228,13 @@ impl World {
     }
 }
 
-async fn replica(config: Config, storage: &Storage, clock: &ManualClock, held: &Held) -> Arc<App> {
+async fn replica(config: Config, storage: &Storage, clock: &ManualClock, held: &Held, demo: bool) -> Arc<App> {
     let parts = Parts {
         db: storage.open(clock).await,
         master: MasterKey::parse(&"A".repeat(43)).expect("a master key"),
         clock: Arc::new(clock.clone()),
         generator: Arc::new(fixture_keys()),
-        demo: false,
+        demo,
         checkpoints: Arc::new(held.clone()),
     };
     App::open(config, parts).await.expect("the issuer opens")

@@ -46,6 +46,7 @@ pub fn registration(id: &str) -> Registration {
         token_claims: BTreeSet::new(),
         post_logout_redirect_uris: vec![],
         mapped_claims: BTreeMap::new(),
+        status_list: false,
     }
 }
 

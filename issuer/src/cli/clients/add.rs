@@ -8,8 +8,11 @@ use serde_json::json;
 
 use super::super::answer::{Answer, Failure};
 use super::super::moment::length;
+use super::super::open;
+use super::super::settings::Settings;
 use super::options::Options;
 use crate::app::App;
+use crate::config::Config;
 use crate::domain::client::{Client, ClientAuthentication, ClientOrigin, GrantType, Registration};
 use crate::domain::ids::ClientId;
 use crate::domain::scope::ScopeSet;
@@ -30,9 +33,17 @@ pub(in super::super) struct Arguments {
     options: Options,
 }
 
-pub(super) async fn run(app: &App, arguments: &Arguments) -> Result<Answer, Failure> {
-    arguments.options.check(&app.config)?;
-    let client = Client::new(arguments.registration(app))?;
+pub(super) async fn run(settings: &Settings, arguments: &Arguments) -> Result<Option<Answer>, Failure> {
+    let config = settings.load(&[])?;
+    arguments.options.check(&config)?;
+    let client = Client::new(arguments.registration(&config)).map_err(Failure::wrong)?;
+    let app = open::app(config).await?;
+    let answer = add(&app, client, arguments).await;
+    app.db.close().await;
+    answer.map(Some)
+}
+
+async fn add(app: &App, client: Client, arguments: &Arguments) -> Result<Answer, Failure> {
     let secret = (!client.is_public()).then(super::new_secret);
     let (id, now) = (client.id.clone(), app.now());
     let end = arguments.secret_expires_in.map(|length| now + length);
@@ -52,7 +63,7 @@ pub(super) async fn run(app: &App, arguments: &Arguments) -> Result<Answer, Fail
 }
 
 impl Arguments {
-    fn registration(&self, app: &App) -> Registration {
+    fn registration(&self, config: &Config) -> Registration {
         let mut registration = Registration {
             id: self.id.clone(),
             origin: ClientOrigin::CommandLine,
@@ -65,10 +76,11 @@ impl Arguments {
             scopes: ScopeSet::default(),
             resources: Vec::new(),
             default_resource: None,
-            lifetimes: app.config.tokens,
+            lifetimes: config.tokens,
             token_claims: BTreeSet::new(),
             post_logout_redirect_uris: Vec::new(),
             mapped_claims: BTreeMap::new(),
+            status_list: false,
         };
         self.options.apply(&mut registration);
         registration

@@ -4,8 +4,10 @@ use clap::Args;
 use serde_json::json;
 
 use super::super::answer::{Answer, Failure};
-use super::super::reconciliation;
+use super::super::settings::Settings;
+use super::super::{open, reconciliation};
 use crate::app::App;
+use crate::config::DeclaredClient;
 
 #[derive(Args)]
 pub(in super::super) struct Arguments {
@@ -14,8 +16,16 @@ pub(in super::super) struct Arguments {
     prune: bool,
 }
 
-pub(super) async fn run(app: &App, arguments: &Arguments) -> Result<Answer, Failure> {
-    let plan = reconciliation::apply(app, arguments.prune).await?;
+pub(super) async fn run(settings: &Settings, arguments: &Arguments) -> Result<Option<Answer>, Failure> {
+    let (config, clients) = settings.load_with_clients(&[])?;
+    let app = open::app(config).await?;
+    let answer = apply(&app, &clients, arguments).await;
+    app.db.close().await;
+    answer.map(Some)
+}
+
+async fn apply(app: &App, clients: &[DeclaredClient], arguments: &Arguments) -> Result<Answer, Failure> {
+    let plan = reconciliation::apply(app, clients, arguments.prune).await?;
     let mut text = reconciliation::shown(&plan, arguments.prune);
     let stolen = reconciliation::stolen(app).await?;
     for id in &stolen {

@@ -20,6 +20,7 @@ use crate::clock::UnixTime;
 use crate::domain::client::ClientOrigin;
 use crate::domain::ids::ClientId;
 use crate::secret::OpaqueToken;
+use crate::store::Db;
 use crate::store::registrations::{self, Registered};
 
 #[derive(Subcommand)]
@@ -51,28 +52,31 @@ pub(super) struct Which {
 }
 
 pub(super) async fn run(settings: &Settings, command: &Command) -> Result<Option<Answer>, Failure> {
-    open::to(settings, async |app| match command {
-        Command::Add(arguments) => add::run(app, arguments).await,
-        Command::Show(Which { id }) => show::one(app, id).await,
-        Command::List => show::all(app).await,
-        Command::Update(arguments) => update::run(app, arguments).await,
-        Command::Remove(Which { id }) => switches::remove(app, id).await,
-        Command::RotateSecret(arguments) => rotate_secret::run(app, arguments).await,
-        Command::Disable(Which { id }) => switches::disable(app, id).await,
-        Command::Enable(Which { id }) => switches::enable(app, id).await,
-        Command::Apply(arguments) => apply::run(app, arguments).await,
-    })
-    .await
+    match command {
+        Command::Add(arguments) => add::run(settings, arguments).await,
+        Command::Show(Which { id }) => open::to_read(settings, async |seen| show::one(seen, id).await).await,
+        Command::List => open::to_read(settings, show::all).await,
+        Command::Update(arguments) => update::run(settings, arguments).await,
+        Command::Remove(Which { id }) => open::to(settings, async |app| switches::remove(app, id).await).await,
+        Command::RotateSecret(arguments) => rotate_secret::run(settings, arguments).await,
+        Command::Disable(Which { id }) => open::to(settings, async |app| switches::disable(app, id).await).await,
+        Command::Enable(Which { id }) => open::to(settings, async |app| switches::enable(app, id).await).await,
+        Command::Apply(arguments) => apply::run(settings, arguments).await,
+    }
 }
 
-async fn find(app: &App, id: &ClientId) -> Result<Registered, Failure> {
-    let found = registrations::find(&mut app.db.reader().await?.conn(), id).await?;
-    found.ok_or_else(|| Failure::new(format_args!("there is no client {id}; `passant clients list` shows them all")))
+async fn find(db: &Db, id: &ClientId) -> Result<Registered, Failure> {
+    let found = registrations::find(&mut db.reader().await?.conn(), id).await?;
+    found.ok_or_else(|| unknown(id))
+}
+
+fn unknown(id: &ClientId) -> Failure {
+    Failure::new(format_args!("there is no client {id}; `passant clients list` shows them all"))
 }
 
 /// The client, if a command may change it.
 async fn own(app: &App, id: &ClientId) -> Result<Registered, Failure> {
-    let found = find(app, id).await?;
+    let found = find(&app.db, id).await?;
     match not_ours(id, found.client.origin) {
         Some(refusal) => Err(refusal),
         None => Ok(found),

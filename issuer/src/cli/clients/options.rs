@@ -64,6 +64,9 @@ pub(super) struct Options {
     /// (access_token where nothing is said); may be given again
     #[arg(long = "mapped-claim", value_name = "NAME=SOURCE[@WHERE]")]
     mapped_claims: Vec<Mapping>,
+    /// Its access tokens name a place in a Token Status List, for verifiers of other vendors; about 140 bytes more in each
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    status_list: Option<bool>,
 }
 
 /// What can be taken away as a whole.
@@ -101,8 +104,8 @@ impl Options {
     /// Whether what is named is declared in the configuration.
     pub(super) fn check(&self, config: &Config) -> Result<(), Failure> {
         let declared = config.declared();
-        declared.scopes(&self.scopes).map_err(|(_, why)| Failure::new(why))?;
-        declared.resources(&self.resources).map_err(|(_, why)| Failure::new(why))
+        declared.scopes(&self.scopes).map_err(|(_, why)| Failure::wrong(why))?;
+        declared.resources(&self.resources).map_err(|(_, why)| Failure::wrong(why))
     }
 
     /// Changes what was given; a list that was given replaces the old one.
@@ -110,6 +113,7 @@ impl Options {
         it.authentication =
             if self.public { ClientAuthentication::None } else { self.authentication.unwrap_or(it.authentication) };
         it.first_party = self.first_party.unwrap_or(it.first_party);
+        it.status_list = self.status_list.unwrap_or(it.status_list);
         it.pkce_required = self.without_pkce.map_or(it.pkce_required, |without| !without);
         replace(&mut it.redirect_uris, &self.redirect_uris);
         replace(&mut it.post_logout_redirect_uris, &self.post_logout_redirect_uris);

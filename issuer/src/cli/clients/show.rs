@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::super::answer::{Answer, Failure, table};
-use crate::app::App;
+use super::super::answer::{Answer, Failure, in_words, table};
+use super::super::open::Seen;
 use crate::clock::UnixTime;
 use crate::domain::client::ClientOrigin;
 use crate::domain::ids::ClientId;
@@ -14,9 +14,9 @@ use crate::store::registrations::{self, Registered, StoredSecret};
 /// How long before a client's last secret ends the list warns of it.
 const WARNING: Duration = Duration::from_secs(14 * 86_400);
 
-pub(super) async fn all(app: &App) -> Result<Answer, Failure> {
-    let now = app.now();
-    let clients = registrations::all(&mut app.db.reader().await?.conn()).await?;
+pub(super) async fn all(seen: &Seen) -> Result<Answer, Failure> {
+    let now = seen.now;
+    let clients = registrations::all(&mut seen.db.reader().await?.conn()).await?;
     let line = |Registered { client, disabled_at, .. }: &Registered| {
         let grant_types: Vec<&str> = client.grant_types.iter().map(|grant_type| grant_type.as_str()).collect();
         let state = if disabled_at.is_some() { "disabled" } else { "enabled" };
@@ -25,7 +25,7 @@ pub(super) async fn all(app: &App) -> Result<Answer, Failure> {
         [id, name, state.to_owned(), origin, authentication, grant_types.join(" "), client.scopes.to_string()]
     };
     let headings = ["ID", "NAME", "STATE", "ORIGIN", "AUTHENTICATION", "GRANT TYPES", "SCOPES"];
-    let mut text = table(headings, &clients.iter().map(line).collect::<Vec<_>>());
+    let mut text = table(headings, clients.iter().map(line).collect());
     let warnings: Vec<String> = clients.iter().filter_map(|one| warning(one, now)).collect();
     for warning in &warnings {
         text.push_str(&format!("\n\n{warning}"));
@@ -34,8 +34,8 @@ pub(super) async fn all(app: &App) -> Result<Answer, Failure> {
     Ok(Answer { document: json!({ "clients": documents, "warnings": warnings }), text })
 }
 
-pub(super) async fn one(app: &App, id: &ClientId) -> Result<Answer, Failure> {
-    let found = super::find(app, id).await?;
+pub(super) async fn one(seen: &Seen, id: &ClientId) -> Result<Answer, Failure> {
+    let found = super::find(&seen.db, id).await?;
     let document = document(&found)?;
     let mut text = String::new();
     for (key, value) in document.as_object().into_iter().flatten().filter(|(key, _)| *key != "secrets") {
@@ -45,7 +45,7 @@ pub(super) async fn one(app: &App, id: &ClientId) -> Result<Answer, Failure> {
         let end = secret.expires_at.map_or_else(|| "for good".to_owned(), |end| format!("until {end}"));
         text.push_str(&format!("{:26}made {}, works {end}\n", "secret", secret.created_at));
     }
-    text.extend(warning(&found, app.now()).map(|warning| format!("\n{warning}")));
+    text.extend(warning(&found, seen.now).map(|warning| format!("\n{warning}")));
     Ok(Answer { document, text })
 }
 
@@ -59,16 +59,6 @@ fn document(one: &Registered) -> Result<Value, Failure> {
         keys.insert("secrets".to_owned(), one.secrets.iter().map(secret).collect());
     }
     Ok(document)
-}
-
-/// A list on one line, a text without its quotes.
-fn in_words(value: &Value) -> String {
-    match value {
-        Value::Null => "—".to_owned(),
-        Value::String(text) => text.clone(),
-        Value::Array(items) if items.iter().all(Value::is_string) => items.iter().map(in_words).collect::<Vec<_>>().join(" "),
-        other => other.to_string(),
-    }
 }
 
 /// What somebody has to see to soon: the last of a client's secrets ends, or has ended.

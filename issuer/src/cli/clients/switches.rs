@@ -17,8 +17,10 @@ pub(super) async fn remove(app: &App, id: &ClientId) -> Result<Answer, Failure> 
 }
 
 pub(super) async fn disable(app: &App, id: &ClientId) -> Result<Answer, Failure> {
-    super::find(app, id).await?;
     let disabled = registrations::disable(&app.db, id.clone(), app.now()).await?;
+    if disabled.is_none() {
+        super::find(&app.db, id).await?;
+    }
     let text = match disabled {
         Some(tick) => format!("The client {id} is disabled. All that it had is dead (tick {tick})."),
         None => format!("The client {id} was disabled already."),
@@ -27,8 +29,10 @@ pub(super) async fn disable(app: &App, id: &ClientId) -> Result<Answer, Failure>
 }
 
 pub(super) async fn enable(app: &App, id: &ClientId) -> Result<Answer, Failure> {
-    super::find(app, id).await?;
     let enabled = registrations::enable(&app.db, id.clone(), app.now()).await?;
+    if !enabled {
+        super::find(&app.db, id).await?;
+    }
     let text = match enabled {
         true => format!("The client {id} is enabled. What it had before stays dead."),
         false => format!("The client {id} was enabled already."),

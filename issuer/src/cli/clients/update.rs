@@ -4,9 +4,11 @@ use clap::Args;
 use serde_json::json;
 
 use super::super::answer::{Answer, Failure};
+use super::super::open;
+use super::super::settings::Settings;
 use super::options::{List, Options};
 use crate::app::App;
-use crate::domain::client::Client;
+use crate::domain::client::{Client, ClientError};
 use crate::domain::ids::ClientId;
 use crate::secret::OpaqueToken;
 use crate::store::registrations::{self, Update};
@@ -28,8 +30,19 @@ pub(in super::super) struct Arguments {
     options: Options,
 }
 
-pub(super) async fn run(app: &App, arguments: &Arguments) -> Result<Answer, Failure> {
-    arguments.options.check(&app.config)?;
+pub(super) async fn run(settings: &Settings, arguments: &Arguments) -> Result<Option<Answer>, Failure> {
+    let config = settings.load(&[])?;
+    arguments.options.check(&config)?;
+    if arguments.name.as_ref().is_some_and(|name| !Client::name_can_be_shown(name)) {
+        return Err(Failure::wrong(ClientError::Name));
+    }
+    let app = open::existing(config).await?;
+    let answer = update(&app, arguments).await;
+    app.db.close().await;
+    answer.map(Some)
+}
+
+async fn update(app: &App, arguments: &Arguments) -> Result<Answer, Failure> {
     let id = &arguments.id;
     for _ in 0..ATTEMPTS {
         let held = super::own(app, id).await?;

@@ -29,7 +29,7 @@ pub(in super::super) struct Arguments {
 
 pub(super) async fn run(settings: &Settings, new: &Arguments) -> Result<Option<Answer>, Failure> {
     let config = settings.load(&[])?;
-    let details = new.options.change().apply(Details::default())?;
+    let details = new.options.change().apply(Details::default()).map_err(Failure::wrong)?;
     // Asked for before the database is opened: nothing waits for a person.
     let (password, generated) = password::obtain(&new.password, password::least(&config))?;
     let app = open::app(config).await?;

@@ -41,9 +41,9 @@ pub(super) async fn run(settings: &Settings, command: &Command) -> Result<Option
     match command {
         Command::Add(arguments) => add::run(settings, arguments).await,
         Command::SetPassword(arguments) => set_password::run(settings, arguments).await,
-        Command::Show(target) => open::to(settings, async |app| show::one(app, target).await).await,
-        Command::List(arguments) => open::to(settings, async |app| show::list(app, arguments).await).await,
-        Command::Update(arguments) => open::to(settings, async |app| update::run(app, arguments).await).await,
+        Command::Show(target) => open::to_read(settings, async |seen| show::one(seen, target).await).await,
+        Command::List(arguments) => open::to_read(settings, async |seen| show::list(seen, arguments).await).await,
+        Command::Update(arguments) => update::run(settings, arguments).await,
         Command::Disable(arguments) => open::to(settings, async |app| switches::disable(app, arguments).await).await,
         Command::Enable(target) => open::to(settings, async |app| switches::enable(app, target).await).await,
         Command::Delete(arguments) => open::to(settings, async |app| switches::delete(app, arguments).await).await,

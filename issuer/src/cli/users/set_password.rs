@@ -23,7 +23,7 @@ pub(super) async fn run(settings: &Settings, arguments: &Arguments) -> Result<Op
     let config = settings.load(&[])?;
     // Asked for before the database is opened: nothing waits for a person.
     let (password, generated) = password::obtain(&arguments.password, password::least(&config))?;
-    let app = open::app(config).await?;
+    let app = open::existing(config).await?;
     let answer = set(&app, &arguments.target, password).await;
     app.db.close().await;
     let mut answer = answer?;
@@ -32,7 +32,7 @@ pub(super) async fn run(settings: &Settings, arguments: &Arguments) -> Result<Op
 }
 
 async fn set(app: &App, target: &Target, password: Password) -> Result<Answer, Failure> {
-    let user = target.find(app).await?;
+    let user = target.find(&app.db).await?;
     let (sub, username) = (user.id, user.username);
     let password_hash = app.passwords.hash(password).await?;
     let set = users::set_password(&app.db, sub.clone(), password_hash, app.now()).await?;

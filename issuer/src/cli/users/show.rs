@@ -3,9 +3,9 @@
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::super::answer::{Answer, Failure, table};
+use super::super::answer::{Answer, Failure, in_words, shown, table};
+use super::super::open::Seen;
 use super::target::Target;
-use crate::app::App;
 use crate::domain::user::User;
 use crate::store::users;
 
@@ -19,18 +19,17 @@ pub(in super::super) struct List {
     limit: u32,
 }
 
-pub(super) async fn one(app: &App, target: &Target) -> Result<Answer, Failure> {
-    let document = document(&target.find(app).await?);
+pub(super) async fn one(seen: &Seen, target: &Target) -> Result<Answer, Failure> {
+    let document = document(&target.find(&seen.db).await?);
     let mut text = String::new();
     for (key, value) in document.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null()) {
-        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        text.push_str(&format!("{key:24}{}\n", value.replace('\n', ", ")));
+        text.push_str(&format!("{key:24}{}\n", in_words(value)));
     }
     Ok(Answer { document, text })
 }
 
-pub(super) async fn list(app: &App, arguments: &List) -> Result<Answer, Failure> {
-    let found = users::list(&mut app.db.reader().await?.conn(), &arguments.after, arguments.limit).await?;
+pub(super) async fn list(seen: &Seen, arguments: &List) -> Result<Answer, Failure> {
+    let found = users::list(&mut seen.db.reader().await?.conn(), &arguments.after, arguments.limit).await?;
     let line = |user: &User| {
         let state = if user.disabled_at.is_some() { "disabled" } else { "enabled" };
         let administrator = if user.administrator { "administrator" } else { "" };
@@ -39,11 +38,11 @@ pub(super) async fn list(app: &App, arguments: &List) -> Result<Answer, Failure>
         [user.username.clone(), name, email, state.to_owned(), administrator.to_owned(), roles, user.id.to_string()]
     };
     let headings = ["USERNAME", "NAME", "EMAIL", "STATE", "ADMINISTRATOR", "ROLES", "SUB"];
-    let mut text = table(headings, &found.iter().map(line).collect::<Vec<_>>());
+    let mut text = table(headings, found.iter().map(line).collect());
     let full = u32::try_from(found.len()).is_ok_and(|count| count == arguments.limit);
     let next = found.last().filter(|_| full).map(|last| last.username.clone());
     if let Some(next) = &next {
-        text.push_str(&format!("\n\nThere may be more: --after {next}"));
+        text.push_str(&format!("\n\nThere may be more: --after {}", shown(next)));
     }
     let users: Vec<Value> = found.iter().map(document).collect();
     Ok(Answer { document: json!({ "users": users, "next": next }), text })

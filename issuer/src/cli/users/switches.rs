@@ -8,6 +8,7 @@ use super::target::Target;
 use crate::app::App;
 use crate::domain::user::User;
 use crate::store::accounts::{self, Changed, LastAdministrator};
+use crate::store::users;
 
 #[derive(Args)]
 pub(in super::super) struct Removal {
@@ -34,32 +35,44 @@ impl Removal {
 }
 
 pub(super) async fn disable(app: &App, removal: &Removal) -> Result<Answer, Failure> {
-    let user = removal.target.find(app).await?;
-    let changed = accounts::disable(&app.db, user.id.clone(), removal.last(), app.now()).await?;
+    let user = removal.target.find(&app.db).await?;
+    let changed = still_there(app, &user, accounts::disable(&app.db, user.id.clone(), removal.last(), app.now()).await?).await?;
     answer(&user, &changed, ["is disabled, and all that the user had is dead", "was disabled already"])
 }
 
 pub(super) async fn enable(app: &App, target: &Target) -> Result<Answer, Failure> {
-    let user = target.find(app).await?;
-    let changed = accounts::enable(&app.db, user.id.clone(), app.now()).await?;
+    let user = target.find(&app.db).await?;
+    let changed = still_there(app, &user, accounts::enable(&app.db, user.id.clone(), app.now()).await?).await?;
     answer(&user, &changed, ["is enabled; what the user had before stays dead", "was enabled already"])
 }
 
 pub(super) async fn delete(app: &App, removal: &Removal) -> Result<Answer, Failure> {
-    let user = removal.target.find(app).await?;
+    let user = removal.target.find(&app.db).await?;
     let changed = accounts::delete(&app.db, user.id.clone(), removal.last(), app.now()).await?;
     answer(&user, &changed, ["is deleted, and all that the user had is dead", "was deleted already"])
 }
 
 pub(super) async fn grant_admin(app: &App, arguments: &GrantAdmin) -> Result<Answer, Failure> {
-    let user = arguments.removal.target.find(app).await?;
+    let user = arguments.removal.target.find(&app.db).await?;
     let id = user.id.clone();
     if arguments.revoke {
-        let changed = accounts::revoke_administrator(&app.db, id, arguments.removal.last(), app.now()).await?;
+        let changed =
+            still_there(app, &user, accounts::revoke_administrator(&app.db, id, arguments.removal.last(), app.now()).await?)
+                .await?;
         answer(&user, &changed, ["is no administrator any more", "was no administrator"])
     } else {
-        let changed = accounts::grant_administrator(&app.db, id, app.now()).await?;
+        let changed = still_there(app, &user, accounts::grant_administrator(&app.db, id, app.now()).await?).await?;
         answer(&user, &changed, ["is an administrator", "was an administrator already"])
+    }
+}
+
+/// That nothing changed is what was asked for only while there is such a user.
+async fn still_there(app: &App, user: &User, changed: Changed) -> Result<Changed, Failure> {
+    match changed {
+        Changed::Nothing if users::find(&mut app.db.reader().await?.conn(), &user.id).await?.is_none() => {
+            Err(Failure::new(format_args!("somebody else has just deleted the user {}", user.username)))
+        }
+        changed => Ok(changed),
     }
 }
 

@@ -7,7 +7,7 @@ use crate::domain::authorization_request::requested_resources;
 use crate::domain::scope::{Scope, ScopeSet};
 use crate::http::error::OAuthError;
 
-pub(super) fn answer(app: &App, request: &TokenRequest) -> Result<TokenResponse, OAuthError> {
+pub(super) async fn answer(app: &App, request: &TokenRequest) -> Result<TokenResponse, OAuthError> {
     let client = request.client.client();
     let own: ScopeSet = client.scopes.iter().filter(|scope| !about_a_user(scope)).cloned().collect();
     let scopes = match request.scope()? {
@@ -17,7 +17,7 @@ pub(super) fn answer(app: &App, request: &TokenRequest) -> Result<TokenResponse,
     };
     let resources = requested_resources(&request.params, &client.resources)?;
     let born = request.client.evidence().tick;
-    Ok(from_client(app, client, scopes, &resources, born, request.now)?)
+    from_client(app, client, scopes, &resources, born, request.now).await
 }
 
 /// Scopes that speak of a person mean nothing where there is none.

@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde_json::Map;
 
 use super::TokenResponse;
-use crate::app::{App, SignError};
+use crate::app::App;
+use crate::app::status_lists::{self, Listed};
 use crate::clock::UnixTime;
 use crate::domain::claims::{
     ACCESS_TOKEN_TYP, ACR_PASSWORD, AccessToken, Audience, ID_TOKEN_LIFE, ID_TOKEN_TYP, IdToken, at_hash,
@@ -54,7 +55,7 @@ pub(super) async fn from_grant(app: &App, mint: FromGrant<'_>) -> Result<TokenRe
         mapped: user.as_ref().map(|user| user_claims::in_access_token(user, client)).unwrap_or_default(),
         ..bare(app, client, scopes.clone(), audience(app, &resources), grant.born, now)
     };
-    let access_token = app.sign(now, ACCESS_TOKEN_TYP, &access_token)?;
+    let access_token = signed(app, client, access_token, now).await?;
     let id_token = if grant.scopes.contains(&Scope::OPENID) && client.scopes.contains(&Scope::OPENID) {
         let claims = IdToken {
             iss: app.config.issuer.as_str().to_owned(),
@@ -97,20 +98,31 @@ fn still_allowed(client: &Client, scopes: &ScopeSet, resources: Vec<Resource>) -
 
 /// A token for the client itself, born at the tick that was read with its authentication. Where no resource was asked for, the
 /// client's default is meant.
-pub(super) fn from_client(
+pub(super) async fn from_client(
     app: &App,
     client: &Client,
     scopes: ScopeSet,
     resources: &[Resource],
     born: Tick,
     now: UnixTime,
-) -> Result<TokenResponse, SignError> {
+) -> Result<TokenResponse, OAuthError> {
     let resources = match resources {
         [] => client.default_resource.as_slice(),
         asked => asked,
     };
-    let token = app.sign(now, ACCESS_TOKEN_TYP, &bare(app, client, scopes.clone(), audience(app, resources), born, now))?;
+    let token = signed(app, client, bare(app, client, scopes.clone(), audience(app, resources), born, now), now).await?;
     Ok(answer(token, life(client), scopes, None, None))
+}
+
+/// The access token, with a place in a status list where the client's registration asks for one.
+async fn signed(app: &App, client: &Client, claims: AccessToken, now: UnixTime) -> Result<String, OAuthError> {
+    if !client.status_list {
+        return Ok(app.sign(now, ACCESS_TOKEN_TYP, &claims)?);
+    }
+    match status_lists::sign(app, claims, now).await? {
+        Listed::Token(token) => Ok(token),
+        Listed::Dead(level) => Err(OAuthError::invalid_grant("authority", format!("revoked at level {level:?}"))),
+    }
 }
 
 fn bare(app: &App, client: &Client, scope: ScopeSet, aud: Audience, born: Tick, now: UnixTime) -> AccessToken {
@@ -129,6 +141,7 @@ fn bare(app: &App, client: &Client, scope: ScopeSet, aud: Audience, born: Tick, 
         auth_time: None,
         acr: None,
         amr: None,
+        status: None,
         mapped: Map::new(),
     }
 }

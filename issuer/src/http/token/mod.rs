@@ -76,7 +76,7 @@ pub(super) async fn post(State(app): State<Arc<App>>, request: Request) -> Resul
     match grant_type {
         GrantType::AuthorizationCode => authorization_code::answer(&app, &request).await,
         GrantType::RefreshToken => refresh_token::answer(&app, &request).await,
-        GrantType::ClientCredentials => client_credentials::answer(&app, &request),
+        GrantType::ClientCredentials => client_credentials::answer(&app, &request).await,
     }
 }
 
