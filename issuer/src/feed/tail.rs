@@ -69,13 +69,14 @@ impl Tail {
         let held = self.last.as_ref().map(|last| &last.head).filter(|held| held.feed == head.feed && held.tick < head.tick);
         let above = held.map_or(Tick::ZERO, |held| held.tick);
         let news = feed_tail::entries(conn, &head.feed, (above, head.tick), KEPT).await?;
-        if news.iter().flat_map(|entry| &entry.cutoffs).any(|cutoff| cutoff.level == KEY_LEVEL) {
-            reload(conn, keys).await?;
-        }
         let first = news.first();
         let follows = held.zip(first).is_some_and(|(held, first)| {
             first.previous == held.tick && chain(&head.feed, &held.link, first.tick, &first.cutoffs) == first.link
         });
+        // What was not read may have been the end of a key as well.
+        if !follows || news.iter().flat_map(|entry| &entry.cutoffs).any(|cutoff| cutoff.level == KEY_LEVEL) {
+            reload(conn, keys).await?;
+        }
         if !follows {
             self.tell_of_a_break(head, first);
             self.entries.clear();

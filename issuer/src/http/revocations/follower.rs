@@ -46,7 +46,7 @@ impl Follower {
         match app.feed.place(holder(app, request)) {
             Some(place) => Ok(Self { ended, _place: place }),
             None => {
-                tracing::warn!("there is no place for another follower of the revocation feed (limits.streams)");
+                tracing::info!("there is no place for another follower of the revocation feed (limits.streams)");
                 Err(OAuthError::unavailable())
             }
         }
