@@ -82,7 +82,7 @@ struct State {
 struct Request {
     /// When it began; of a stream, when a piece of it was last taken.
     since: Duration,
-    /// Whether all of it has come.
+    /// Whether all of it has come, or nothing more of it is waited for.
     whole: bool,
     stream: bool,
 }
@@ -150,7 +150,7 @@ impl State {
     /// An answer goes on for as long as its pieces are taken.
     fn streams(&mut self, number: u64, now: Duration) {
         if let Some(request) = self.answering.get_mut(&number) {
-            (request.since, request.stream) = (now, true);
+            *request = Request { since: now, whole: true, stream: true };
         }
     }
 
