@@ -8,6 +8,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod domain;
+pub mod feed;
 pub mod http;
 pub mod jobs;
 pub mod keys;

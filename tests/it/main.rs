@@ -11,6 +11,8 @@ mod clients;
 #[cfg(test)]
 mod edges;
 #[cfg(test)]
+mod feed;
+#[cfg(test)]
 mod floors;
 #[cfg(test)]
 mod harness;

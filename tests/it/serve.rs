@@ -105,6 +105,24 @@ fn a_graceful_end_finishes_the_request_in_flight() {
     assert!(serving.child.wait().unwrap().success());
 }
 
+#[test]
+fn a_graceful_end_waits_for_nobody_who_follows_the_feed() {
+    let data = Directory::new();
+    let mut serving = Serving::start(&data);
+    let mut stream = serving.connect().unwrap();
+    write!(stream, "GET /revocations/stream HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    let mut read = BufReader::new(stream);
+    let mut said = String::new();
+    while !said.contains("data: ") {
+        assert!(read.read_line(&mut said).unwrap() > 0, "it follows: {said}");
+    }
+    serving.terminate();
+    let mut rest = String::new();
+    read.read_to_string(&mut rest).unwrap();
+    assert!(rest.ends_with("\r\n0\r\n\r\n"), "the stream ends as it should: {rest}");
+    assert!(serving.child.wait().unwrap().success());
+}
+
 /// The clients that the command line lists.
 fn listed(data: &Directory) -> Vec<(String, String)> {
     let output = run(&["--data-dir", data.0.join("data").to_str().unwrap(), "clients", "list", "--json"], "", &[]);

@@ -6,6 +6,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum_core::body::Body;
 use axum_core::extract::FromRequestParts;
@@ -23,7 +24,7 @@ use crate::verifier::Verifier;
 impl Verifier {
     /// A layer that admits only requests with a good token; handlers behind it take a [`Verified`].
     pub fn layer(&self) -> AuthLayer {
-        AuthLayer { verifier: self.clone(), scopes: Arc::new([]) }
+        AuthLayer { verifier: self.clone(), scopes: Arc::new([]), fresh_within: None }
     }
 
     /// A layer that admits only requests whose good token has this scope.
@@ -37,6 +38,7 @@ impl Verifier {
 pub struct AuthLayer {
     verifier: Verifier,
     scopes: Arc<[String]>,
+    fresh_within: Option<Duration>,
 }
 
 impl AuthLayer {
@@ -46,10 +48,18 @@ impl AuthLayer {
         self
     }
 
+    /// Demands that what the issuer has revoked was known as of at most so long ago; see [`Verified::require_fresh`]. Of two such
+    /// demands the stricter counts.
+    pub fn require_fresh(mut self, at_most: Duration) -> Self {
+        self.fresh_within = Some(self.fresh_within.map_or(at_most, |stricter| stricter.min(at_most)));
+        self
+    }
+
     fn admit(&self, headers: &HeaderMap) -> Result<Verified, VerifyError> {
         let values = headers.get_all(AUTHORIZATION).into_iter().map(HeaderValue::as_bytes);
         let verified = self.verifier.verify_authorization(values)?;
         self.scopes.iter().try_for_each(|scope| verified.require_scope(scope))?;
+        self.fresh_within.map_or(Ok(()), |at_most| verified.require_fresh(at_most))?;
         Ok(verified)
     }
 }

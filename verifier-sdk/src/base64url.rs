@@ -2,6 +2,7 @@
 //! By table, since decoding in constant time would cost a tenth of a verification and what is decoded here is no secret of ours.
 
 const NO_DIGIT: u8 = 0xff;
+const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 const DIGITS: [u8; 256] = digits();
 
 pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
@@ -30,17 +31,29 @@ pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
     (stray == 0 && (seen | last) < 64).then_some(bytes)
 }
 
+/// Writes bytes as base64url without padding.
+pub(crate) fn encode(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let bits = chunk.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
+        for place in 0..=chunk.len() {
+            let digit = (bits >> (18 - 6 * place)) & 63;
+            text.push(char::from(ALPHABET.get(digit as usize).copied().unwrap_or(NO_DIGIT)));
+        }
+    }
+    text
+}
+
 fn digit(character: u8) -> u8 {
     DIGITS.get(usize::from(character)).copied().unwrap_or(NO_DIGIT)
 }
 
 #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler, which refuses to go out of bounds")]
 const fn digits() -> [u8; 256] {
-    let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let mut digits = [NO_DIGIT; 256];
     let mut value = 0;
-    while value < alphabet.len() {
-        digits[alphabet[value] as usize] = value as u8;
+    while value < ALPHABET.len() {
+        digits[ALPHABET[value] as usize] = value as u8;
         value += 1;
     }
     digits
@@ -64,6 +77,14 @@ mod tests {
             ("Zm9vYmFy", "foobar"),
         ] {
             assert_eq!(decode(text).unwrap(), bytes.as_bytes());
+        }
+    }
+
+    #[test]
+    fn bytes_are_written_as_an_independent_encoder_has_it() {
+        let bytes: Vec<u8> = (0..=255).rev().collect();
+        for len in 0..=bytes.len() {
+            assert_eq!(encode(&bytes[..len]), Base64UrlUnpadded::encode_string(&bytes[..len]));
         }
     }
 

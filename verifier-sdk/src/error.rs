@@ -37,8 +37,8 @@ impl VerifyError {
         }
     }
 
-    /// Whether the token is at fault. `false` for [`Reason::KeysMissing`] and [`Reason::KeysTooOld`], which say something about us,
-    /// and after which the same token may pass.
+    /// Whether the token is at fault. `false` where keys or revocations are missing or too old, which says something about us, and
+    /// after which the same token may pass.
     pub fn is_token_fault(&self) -> bool {
         self.reason.class() != Class::Unavailable
     }
@@ -71,8 +71,8 @@ impl VerifyError {
     /// After how long it makes sense to try again with the same token; `None` where it never does.
     pub fn retry_after(&self) -> Option<Duration> {
         match self.reason {
-            Reason::KeysMissing => Some(Duration::from_secs(1)),
-            Reason::KeysTooOld => Some(Duration::from_secs(5)),
+            Reason::KeysMissing | Reason::RevocationsMissing => Some(Duration::from_secs(1)),
+            Reason::KeysTooOld | Reason::RevocationsStale => Some(Duration::from_secs(5)),
             _ => None,
         }
     }
@@ -187,8 +187,11 @@ reasons! {
     LivesTooLong        "lives_too_long"       Token       "The token lives longer than is accepted here.";
     UnsupportedBinding  "unsupported_binding"  Token       "The token is bound to a key, which is not checked here.";
     InsufficientScope   "insufficient_scope"   Forbidden   "The token lacks a required scope.";
+    Revoked             "revoked"              Token       "The token was revoked.";
     KeysMissing         "keys_missing"         Unavailable "The issuer's keys are not known yet.";
     KeysTooOld          "keys_too_old"         Unavailable "The issuer's keys could not be refreshed for too long.";
+    RevocationsMissing  "revocations_missing"  Unavailable "What the issuer has revoked is not known yet.";
+    RevocationsStale    "revocations_stale"    Unavailable "What the issuer has revoked was last heard too long ago.";
 }
 
 #[cfg(test)]
@@ -214,8 +217,8 @@ mod tests {
     }
 
     #[test]
-    fn missing_keys_are_our_fault_and_never_challenge() {
-        for reason in [Reason::KeysMissing, Reason::KeysTooOld] {
+    fn what_we_lack_is_our_fault_and_never_challenges() {
+        for reason in [Reason::KeysMissing, Reason::KeysTooOld, Reason::RevocationsMissing, Reason::RevocationsStale] {
             let error = VerifyError::new(reason);
             assert_eq!((error.http_status(), error.challenge(), error.is_token_fault()), (503, None, false));
             assert!(error.retry_after().is_some());

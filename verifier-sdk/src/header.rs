@@ -10,8 +10,11 @@ pub(crate) const ALGORITHM: &str = "RS256";
 /// Longer key ids are treated as unknown.
 pub(crate) const MAX_KID_LEN: usize = 128;
 
-/// Judges a header and returns the `kid` that it names.
-pub(crate) fn accepted_kid(header: &[u8]) -> Result<String, VerifyError> {
+/// What an access token's `typ` says.
+pub(crate) const ACCESS_TOKEN: &str = "at+jwt";
+
+/// Judges the header of a JWS that is to be of this type, and returns the `kid` that it names.
+pub(crate) fn accepted_kid(header: &[u8], wanted_typ: &str) -> Result<String, VerifyError> {
     let header = parse_object(header).map_err(|fault| json_error(fault, "header"))?;
     if text(&header, "alg")? != Some(ALGORITHM) {
         return Err(VerifyError::quoting(Reason::AlgNotAllowed, "alg", text(&header, "alg")?.unwrap_or_default()));
@@ -30,7 +33,7 @@ pub(crate) fn accepted_kid(header: &[u8]) -> Result<String, VerifyError> {
         return Err(VerifyError::new(Reason::Nested));
     }
     let typ = text(&header, "typ")?.unwrap_or_default();
-    if !is_media_type(typ, "at+jwt") {
+    if !is_media_type(typ, wanted_typ) {
         return Err(VerifyError::quoting(Reason::TypNotAllowed, "typ", typ));
     }
     let kid = text(&header, "kid")?.ok_or_else(|| VerifyError::new(Reason::MissingKid))?;
@@ -74,13 +77,16 @@ mod tests {
     use super::*;
 
     fn refused(header: &str) -> Reason {
-        accepted_kid(header.as_bytes()).expect_err(header).reason()
+        accepted_kid(header.as_bytes(), ACCESS_TOKEN).expect_err(header).reason()
     }
 
     #[test]
     fn v33_only_the_two_spellings_of_an_access_token_pass() {
         for typ in ["at+jwt", "AT+JWT", "application/at+jwt", "Application/AT+jwt"] {
-            assert_eq!(accepted_kid(format!(r#"{{"alg":"RS256","typ":"{typ}","kid":"k"}}"#).as_bytes()).unwrap(), "k");
+            assert_eq!(
+                accepted_kid(format!(r#"{{"alg":"RS256","typ":"{typ}","kid":"k"}}"#).as_bytes(), ACCESS_TOKEN).unwrap(),
+                "k"
+            );
         }
         for typ in [
             "JWT",
@@ -165,6 +171,6 @@ mod tests {
     fn v20_v21_v22_v38_offered_keys_and_white_space_are_ignored() {
         let header = r#" { "jku":"http://169.254.169.254/", "jwk":{"kty":"RSA"}, "x5u":"file:///etc/passwd", "x5c":["MII"], "x5t":"a",
             "alg" : "RS256" , "typ":"at+jwt", "kid":"k" } "#;
-        assert_eq!(accepted_kid(header.as_bytes()).unwrap(), "k");
+        assert_eq!(accepted_kid(header.as_bytes(), ACCESS_TOKEN).unwrap(), "k");
     }
 }

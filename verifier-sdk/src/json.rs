@@ -37,6 +37,10 @@ impl<'a> Object<'a> {
     pub(crate) fn get(&self, name: &str) -> Option<&Value<'a>> {
         self.0.iter().find(|(member, _)| member == name).map(|(_, value)| value)
     }
+
+    pub(crate) fn members(&self) -> impl Iterator<Item = (&str, &Value<'a>)> {
+        self.0.iter().map(|(member, value)| (&**member, value))
+    }
 }
 
 /// What is wrong with a text that should be a JSON object.

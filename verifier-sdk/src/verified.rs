@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
@@ -19,6 +20,7 @@ struct Facts {
     claims: Claims,
     key_id: String,
     payload: Vec<u8>,
+    revocations_age: Option<Duration>,
 }
 
 impl Verified {
@@ -58,6 +60,25 @@ impl Verified {
     /// [`Reason::InsufficientScope`], whose challenge names the scope.
     pub fn require_scope(&self, scope: &str) -> Result<(), VerifyError> {
         if self.has_scope(scope) { Ok(()) } else { Err(VerifyError::lacks_scope(scope)) }
+    }
+
+    /// How old the knowledge of revocations was by which the token passed; `None` where no feed is followed, or none was heard and
+    /// the verifier was built to ignore that.
+    pub fn revocations_age(&self) -> Option<Duration> {
+        self.facts.revocations_age
+    }
+
+    /// Demands that what the issuer has revoked was known as of at most so long ago, for what must not be done with a token that
+    /// was just revoked. The feed is heard every ten seconds, so 30 s is a good figure.
+    ///
+    /// # Errors
+    /// [`Reason::RevocationsStale`] or, where nothing is known, [`Reason::RevocationsMissing`]: 503, and the token may be good.
+    pub fn require_fresh(&self, at_most: Duration) -> Result<(), VerifyError> {
+        match self.facts.revocations_age {
+            Some(age) if age <= at_most => Ok(()),
+            Some(_) => Err(VerifyError::new(Reason::RevocationsStale)),
+            None => Err(VerifyError::new(Reason::RevocationsMissing)),
+        }
     }
 
     /// `jti`: the token's own id.
@@ -113,8 +134,8 @@ impl Verified {
         serde_json::from_slice(&self.facts.payload).map_err(ClaimsError)
     }
 
-    pub(crate) fn new(claims: Claims, key_id: String, payload: Vec<u8>) -> Self {
-        Self { facts: Arc::new(Facts { claims, key_id, payload }) }
+    pub(crate) fn new(claims: Claims, key_id: String, payload: Vec<u8>, revocations_age: Option<Duration>) -> Self {
+        Self { facts: Arc::new(Facts { claims, key_id, payload, revocations_age }) }
     }
 
     fn claims_ref(&self) -> &Claims {

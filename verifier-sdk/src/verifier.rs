@@ -9,9 +9,11 @@ use crate::claims::Claims;
 use crate::clock::Clock;
 use crate::compact::UnverifiedToken;
 use crate::error::{Reason, VerifyError};
-use crate::header::accepted_kid;
+use crate::header::{ACCESS_TOKEN, accepted_kid};
 use crate::keys::{Health, KeyCell, KeyState};
 use crate::policy::Policy;
+use crate::revocation::Revocations;
+use crate::revocation::follower::Now;
 use crate::verified::Verified;
 
 /// Checks access tokens of one issuer for one service. Clones are cheap and share everything; dropping the last one ends
@@ -25,6 +27,7 @@ pub(crate) struct Inner {
     pub(crate) policy: Policy,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) keys: Arc<KeyCell>,
+    pub(crate) revocations: Arc<Revocations>,
     #[cfg(feature = "http")]
     pub(crate) follower: Option<crate::http::Follower>,
 }
@@ -44,29 +47,41 @@ impl Verifier {
     /// The first check that the token fails; see [`VerifyError::is_token_fault`] for whose fault it is.
     pub fn verify(&self, token: &str) -> Result<Verified, VerifyError> {
         let token = UnverifiedToken::parse(token)?;
-        let kid = accepted_kid(&token.header)?;
+        let kid = accepted_kid(&token.header, ACCESS_TOKEN)?;
         let claims = Claims::parse(&token.payload)?;
         claims.check(&self.inner.policy, self.inner.clock.unix_millis())?;
 
         let keys = self.inner.keys.usable(self.inner.clock.monotonic())?;
         let Some(key) = keys.get(&kid) else {
+            if self.inner.revocations.is_dead(&kid) {
+                return Err(VerifyError::quoting(Reason::Revoked, "kid", &kid));
+            }
             self.look_for(&kid);
             return Err(VerifyError::quoting(Reason::UnknownKey, "kid", &kid));
         };
         if !key.verify(token.signing_input, &token.signature) {
             return Err(VerifyError::quoting(Reason::BadSignature, "kid", &kid));
         }
-        Ok(Verified::new(claims, kid, token.payload))
+        let known_as_of = self.inner.revocations.judge(&kid, &claims, self.now())?;
+        Ok(Verified::new(claims, kid, token.payload, known_as_of))
     }
 
     /// Whether tokens can be verified at all just now.
     pub fn is_ready(&self) -> bool {
-        matches!(self.inner.keys.state(self.inner.clock.monotonic()), KeyState::Fresh | KeyState::Stale)
+        let now = self.now();
+        let keys = self.inner.keys.state(now.monotonic);
+        matches!(keys, KeyState::Fresh | KeyState::Stale) && self.inner.revocations.is_ready(now)
     }
 
     /// How the verifier is doing.
     pub fn health(&self) -> Health {
-        self.inner.keys.health(self.inner.clock.monotonic())
+        let now = self.now();
+        let revocations = &self.inner.revocations;
+        Health { revocations: revocations.health(now), ..self.inner.keys.health(now.monotonic, |kid| revocations.is_dead(kid)) }
+    }
+
+    fn now(&self) -> Now {
+        Now::of(&*self.inner.clock)
     }
 
     fn look_for(&self, kid: &str) {

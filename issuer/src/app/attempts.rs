@@ -1,5 +1,6 @@
 //! The one door through which a secret is tried: which lanes an attempt counts in, and that it is counted before the hash is
-//! computed. A browser that signed in to an account before counts in a lane of its own, so that an attack delays no owner.
+//! computed. A browser that signed in to an account before counts in a lane of its own, so that an attack delays no owner. What else
+//! is counted by address has its lanes from here too.
 
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use crate::domain::password::{Password, PasswordHash};
 use crate::domain::throttle::address_prefix;
 use crate::secret::{OpaqueToken, TokenHash, constant_time_eq, random_bytes};
 use crate::store::attempts::{self, Counted, Lane};
+use crate::store::authorization_requests::Room;
 use crate::store::{Db, StoreError};
 
 /// The prefix of a device cookie's value.
@@ -155,6 +157,17 @@ impl App {
     pub fn link_lanes(&self, address: Option<&str>) -> Vec<Lane> {
         let prefix = address.and_then(address_prefix);
         prefix.into_iter().map(|prefix| self.shared(&[b"link", prefix.as_bytes()])).collect()
+    }
+
+    /// How many authorization requests an address may have waiting. Requests without an address share one lane.
+    pub fn room_for_requests(&self, address: Option<&str>) -> Room {
+        let prefix = address.and_then(address_prefix).unwrap_or_default();
+        let limits = &self.config.limits;
+        Room {
+            lane: self.lane(&[b"request", prefix.as_bytes()]),
+            of_lane: limits.waiting_requests_per_address,
+            of_all: limits.waiting_requests,
+        }
     }
 
     fn shared(&self, parts: &[&[u8]]) -> Lane {

@@ -3,7 +3,6 @@
 
 pub mod attempts;
 pub mod checkpoint;
-pub mod masters;
 pub mod password_gate;
 pub mod rotation;
 pub mod status_lists;
@@ -19,11 +18,11 @@ use crate::clock::{Clock, UnixTime};
 use crate::config::Config;
 use crate::domain::password::Cost;
 use crate::domain::signing_key::{KeyPolicy, KeyPolicyError, KeyTimes};
-use crate::keys::{GenerateKey, KeyError, KeyRing, MasterKeyPlace, Signer};
+use crate::feed::{Feed, Sources};
+use crate::keys::{GenerateKey, KeyError, KeyRing, MasterKeyPlace, Masters, Signer, masters};
 use crate::secret::DerivedKey;
 use crate::store::{Db, StoreError, master_keys};
 use checkpoint::{Checkpoint, Checkpoints};
-use masters::Masters;
 use password_gate::{GateSize, PasswordGate};
 use rotation::RotationError;
 use status_lists::StatusLists;
@@ -41,6 +40,8 @@ pub struct App {
     pub keys: KeyRing,
     /// The master keys, and what is derived from the one in force.
     pub masters: Masters,
+    /// The revocation feed.
+    pub feed: Feed,
     /// The gate before argon2id.
     pub passwords: PasswordGate,
     /// Whether the demonstration's page is shown.
@@ -128,6 +129,7 @@ impl App {
         let masters = Masters::open(master, &seen.masters).await?;
         let keys = KeyRing::new(seen.rows, &masters.known(), policy(&config)?)?;
         let app = Arc::new(Self {
+            feed: Feed::new(&config),
             passwords: password_gate(&config),
             clock_off: AtomicBool::new(false),
             demo,
@@ -207,6 +209,11 @@ impl App {
     pub fn signer(&self, now: UnixTime) -> Result<Signer, SignError> {
         self.may_sign(now)?;
         Ok(self.keys.signer(now)?)
+    }
+
+    /// What the feed is made from at this moment.
+    pub fn feed_sources(&self) -> Sources<'_> {
+        Sources { db: &self.db, keys: &self.keys, masters: &self.masters, clock: &*self.clock, may_sign: !self.clock_off() }
     }
 
     /// Whether this replica's clock was too far off when it was last compared.

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use super::App;
 use crate::domain::ids::{KeyId, Tick};
+use crate::domain::master_key::MasterKeys;
 use crate::domain::signing_key::{self, NewKey, Rotation, SigningKey};
+use crate::keys::masters::Ask;
 use crate::keys::{FreshKey, KeyError, MasterKey};
-use crate::store::master_keys::{self, MasterKeys};
 use crate::store::signing_keys::{self, Applied, KeyChange};
-use crate::store::{Db, StoreError};
+use crate::store::{Db, StoreError, master_keys};
 
 /// Why a rotation did not happen.
 #[derive(Debug, thiserror::Error)]
@@ -107,7 +108,7 @@ pub async fn reload(app: &App) -> Result<(), RotationError> {
 
 /// What was revoked leaves the ring even where the master key in force is not at hand.
 pub(super) async fn load(app: &App, seen: &Seen) -> Result<(), RotationError> {
-    let followed = app.masters.follow(&seen.masters, app.clock().monotonic()).await;
+    let followed = app.masters.follow(&seen.masters, Ask::Patiently, app.clock().monotonic()).await;
     if !app.keys.is_current(&seen.rows) {
         let replaced = app.keys.replace(seen.rows.clone(), &app.masters.known());
         // Why the master key is missing says more than which row it does not open.

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use base64ct::{Base64UrlUnpadded, Encoding};
 use serde::{Deserialize, Deserializer, de};
 
 use super::declared::{Declared, Undeclared};
 use super::error::ConfigError;
+use super::secrets;
 use super::source::{Source, Step, Step::At, Step::Key};
 use crate::domain::client::{Client, ClientAuthentication, ClientError, ClientOrigin, GrantType, Registration, TokenClaim};
 use crate::domain::ids::ClientId;
@@ -167,14 +167,8 @@ impl Entry<'_> {
         }
     }
 
-    /// A secret is stored under a fast hash, so only one that cannot be guessed will do: 256 bits are 43 characters of base64url.
     fn strong(&self, key: &str, secret: Secret<String>) -> Result<TokenHash, ConfigError> {
-        let text = secret.expose().trim_end_matches(['\r', '\n']);
-        if text.len() < 43 || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-            let reason = "the secret is too weak: draw 256 random bits, which are at least 43 characters without spaces";
-            return Err(self.fault(&[Key(key)], reason));
-        }
-        Ok(TokenHash::of(text))
+        secrets::of_strong(&secret).map_err(|why| self.fault(&[Key(key)], why))
     }
 }
 
@@ -222,10 +216,7 @@ fn client_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ClientId, D::
 }
 
 fn secret_hash<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<TokenHash>, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    let is_sha256 = Base64UrlUnpadded::decode_vec(&text).is_ok_and(|bytes| bytes.len() == 32);
-    let reason = "this is no SHA-256 in base64url (43 characters); the file holds the hash of a secret, never the secret";
-    if is_sha256 { Ok(Some(TokenHash::from_stored(text))) } else { Err(de::Error::custom(reason)) }
+    secrets::written(&String::deserialize(deserializer)?).map(Some).map_err(de::Error::custom)
 }
 
 fn yes() -> bool {

@@ -4,6 +4,8 @@
 mod clients;
 mod declared;
 mod error;
+mod feed;
+mod secrets;
 mod sections;
 mod source;
 mod storage;
@@ -21,11 +23,13 @@ use serde::{Deserialize, Deserializer, de};
 pub use self::clients::DeclaredClient;
 pub use self::declared::{Declared, Undeclared};
 pub use self::error::{ConfigError, Place};
+pub use self::feed::{Feed, FeedAccess};
 pub use self::sections::{Audit, Http, Keys, Limits, Log, LogFormat, Passwords, Sessions, StatusLists, Throttle};
 pub use self::storage::{Database, DatabaseTarget, InvalidPostgresUrl, MasterKeySource, PostgresUrl};
 pub use self::tls::TlsFiles;
 
 use self::clients::{ClientEntry, JudgedClient, Surroundings};
+use self::feed::{FeedSection, JudgedFeed};
 use self::source::{Source, Step::At, Step::Key};
 use self::storage::{DatabaseSection, MASTER_KEY_KINDS, MasterKeySection};
 use self::tls::TlsSection;
@@ -59,6 +63,8 @@ pub struct Config {
     pub throttle: Throttle,
     /// `[limits]`
     pub limits: Limits,
+    /// `[feed]`; public.
+    pub feed: Feed,
     /// `[http]`
     pub http: Http,
     /// `[tls]`; none, so that TLS ends in front of Passant.
@@ -82,18 +88,20 @@ impl Config {
         file: Option<(&Path, &str)>,
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, ConfigError> {
-        load(file, environment, |_, _, _| Ok(())).map(|(config, ())| config)
+        load(file, environment, |_, _, _, _| Ok(())).map(|(config, ())| config)
     }
 
-    /// The same with `[[clients]]` and their secrets, for whoever makes the database's clients what the file declares. `read`
-    /// fetches the files that hold secrets.
+    /// The same with `[[clients]]` and everybody's secrets, for whoever serves or makes the database's clients what the file declares.
+    /// `read` fetches the files that hold secrets.
     pub fn load_with_clients(
         file: Option<(&Path, &str)>,
         environment: impl IntoIterator<Item = (String, String)>,
         read: impl Fn(&Path) -> io::Result<String>,
     ) -> Result<(Self, Vec<DeclaredClient>), ConfigError> {
-        load(file, environment, |clients, source, environment| {
-            clients.into_iter().map(|one| one.with_secret(source, |name| environment.get(name).cloned(), &read)).collect()
+        load(file, environment, |config, judged, source, environment| {
+            let variable = |name: &str| environment.get(name).cloned();
+            config.feed = judged.feed.with_secrets(source, variable, &read)?;
+            judged.clients.into_iter().map(|one| one.with_secret(source, variable, &read)).collect()
         })
     }
 
@@ -132,6 +140,7 @@ impl Config {
             passwords,
             throttle,
             limits,
+            feed: Feed { access: FeedAccess::Public },
             http,
             tls: None,
             status_lists,
@@ -147,16 +156,22 @@ impl Config {
 fn load<T>(
     file: Option<(&Path, &str)>,
     environment: impl IntoIterator<Item = (String, String)>,
-    finish: impl FnOnce(Vec<JudgedClient>, &Source<'_>, &BTreeMap<String, String>) -> Result<T, ConfigError>,
+    finish: impl FnOnce(&mut Config, Judged, &Source<'_>, &BTreeMap<String, String>) -> Result<T, ConfigError>,
 ) -> Result<(Config, T), ConfigError> {
     let environment: BTreeMap<String, String> = environment.into_iter().collect();
     let mut source = Source::parse(file)?;
     overlay(&mut source, &environment)?;
     let document: Document = source.read()?;
     document.check(&source)?;
-    let (config, clients) = document.resolve(&source, |name| environment.get(name).cloned())?;
-    let clients = finish(clients, &source, &environment)?;
-    Ok((config, clients))
+    let (mut config, judged) = document.resolve(&source, |name| environment.get(name).cloned())?;
+    let finished = finish(&mut config, judged, &source, &environment)?;
+    Ok((config, finished))
+}
+
+/// What has secrets that nobody has looked for yet.
+struct Judged {
+    clients: Vec<JudgedClient>,
+    feed: JudgedFeed,
 }
 
 /// Lays the variables over the file. Those that the file itself names as holding a secret are left alone.
@@ -164,6 +179,8 @@ fn overlay(source: &mut Source<'_>, environment: &BTreeMap<String, String>) -> R
     let master_key = environment.get("PASSANT_MASTER_KEY__ENV").map(String::as_str);
     let mut named: Vec<String> =
         master_key.or_else(|| source.text(&[Key("master_key"), Key("env")])).map(str::to_owned).into_iter().collect();
+    let feed = environment.get("PASSANT_FEED__BEARER_ENV").map(String::as_str);
+    named.extend(feed.or_else(|| source.text(&[Key("feed"), Key("bearer_env")])).map(str::to_owned));
     for client in 0..source.len(&[Key("clients")]) {
         named.extend(source.text(&[Key("clients"), At(client), Key("secret_env")]).map(str::to_owned));
     }
@@ -194,6 +211,7 @@ struct Document {
     passwords: Passwords,
     throttle: Throttle,
     limits: Limits,
+    feed: FeedSection,
     http: Http,
     tls: TlsSection,
     status_lists: StatusLists,
@@ -218,6 +236,7 @@ impl Default for Document {
             passwords: Passwords::default(),
             throttle: Throttle::default(),
             limits: Limits::default(),
+            feed: FeedSection::default(),
             http: Http::default(),
             tls: TlsSection::default(),
             status_lists: StatusLists::default(),
@@ -255,6 +274,11 @@ impl Document {
                 ["throttle", "first_delay", "longest_delay"],
                 "first_delay must not be longer than longest_delay",
             ),
+            (
+                self.limits.streams < self.limits.connections,
+                ["limits", "streams", "connections"],
+                "streams must be fewer than connections: people sign in by those that are left",
+            ),
         ];
         for (holds, [section, one, other], reason) in rules {
             if !holds {
@@ -271,16 +295,13 @@ impl Document {
         }
     }
 
-    fn resolve(
-        self,
-        source: &Source<'_>,
-        variable: impl Fn(&str) -> Option<String>,
-    ) -> Result<(Config, Vec<JudgedClient>), ConfigError> {
+    fn resolve(self, source: &Source<'_>, variable: impl Fn(&str) -> Option<String>) -> Result<(Config, Judged), ConfigError> {
         let database = self.database.resolve(&self.data_dir);
         let master_key = self.master_key.resolve(source, &database.target, &self.data_dir, &variable)?;
         let tls = self.tls.resolve(source, &self.issuer)?;
         let surroundings =
             Surroundings { declared: Declared { scopes: &self.scopes, resources: &self.resources }, lifetimes: self.tokens };
+        let feed = self.feed.judge(source)?;
         let clients = clients::judge(self.clients, source, &surroundings)?;
         let config = Config {
             issuer: self.issuer,
@@ -294,6 +315,7 @@ impl Document {
             passwords: self.passwords,
             throttle: self.throttle,
             limits: self.limits,
+            feed: feed.without_secrets(),
             http: self.http,
             tls,
             status_lists: self.status_lists,
@@ -302,7 +324,7 @@ impl Document {
             scopes: self.scopes,
             resources: self.resources,
         };
-        Ok((config, clients))
+        Ok((config, Judged { clients, feed }))
     }
 }
 

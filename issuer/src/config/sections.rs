@@ -164,24 +164,44 @@ pub struct Limits {
     /// The largest body in bytes; 64 KiB.
     #[serde(deserialize_with = "size::<1024, { 16 << 20 }, _>")]
     pub body: usize,
-    /// The most connections at a time; 1024. For a further one, those that have asked for nothing the longest are closed.
+    /// The most connections at a time; 1024. For a further one, those that had the longest to ask as a whole are closed.
     #[serde(deserialize_with = "count::<1, 1048576, _>")]
     pub connections: u32,
     /// The most connections of one address, trusted proxies' excepted; 256. Further ones are closed.
     #[serde(deserialize_with = "count::<1, 1048576, _>")]
     pub connections_per_address: u32,
+    /// The most followers of the revocation feed at a time, of one address `connections_per_address`; 512. Further ones are
+    /// answered 503. Fewer than `connections`.
+    #[serde(deserialize_with = "count::<1, 1048576, _>")]
+    pub streams: u32,
     /// How long the TLS handshake may take, and then the head of a request; 10 seconds.
     #[serde(deserialize_with = "lasting::<1, MINUTE, _>")]
     pub head_timeout: Duration,
     /// How long a connection may lie idle; 60 seconds. More than a load balancer in front keeps its own.
     #[serde(deserialize_with = "lasting::<1, HOUR, _>")]
     pub idle_timeout: Duration,
+    /// The most authorization requests that wait for somebody to sign in; 100000. The next takes the place of another one.
+    #[serde(deserialize_with = "count::<64, 10_000_000, _>")]
+    pub waiting_requests: u32,
+    /// The most of them that came from one address, or from one IPv6 /64; 1000.
+    #[serde(deserialize_with = "count::<1, 1_000_000, _>")]
+    pub waiting_requests_per_address: u32,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         let [request_timeout, head_timeout, idle_timeout] = [30, 10, 60].map(Duration::from_secs);
-        Self { request_timeout, body: 64 << 10, connections: 1024, connections_per_address: 256, head_timeout, idle_timeout }
+        Self {
+            request_timeout,
+            body: 64 << 10,
+            connections: 1024,
+            connections_per_address: 256,
+            streams: 512,
+            head_timeout,
+            idle_timeout,
+            waiting_requests: 100_000,
+            waiting_requests_per_address: 1_000,
+        }
     }
 }
 

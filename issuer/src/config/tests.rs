@@ -62,12 +62,57 @@ fn nothing_configured_is_a_working_issuer() {
     assert_eq!((minimum_length, memory_kib, iterations, parallelism), (15, 19456, 2, 1));
     assert!((1..=2).contains(&permits) && queue == 64 && wait == Duration::from_secs(5));
     let [request_timeout, head_timeout, idle_timeout] = [30, 10, 60].map(Duration::from_secs);
-    let (connections, connections_per_address) = (1024, 256);
-    let limits = Limits { request_timeout, body: 65536, connections, connections_per_address, head_timeout, idle_timeout };
-    assert_eq!((config.limits, config.http, config.tls), (limits, Http::default(), None));
+    let (connections, connections_per_address, streams) = (1024, 256, 512);
+    let (waiting_requests, waiting_requests_per_address) = (100_000, 1_000);
+    let limits = Limits {
+        request_timeout,
+        body: 65536,
+        connections,
+        connections_per_address,
+        streams,
+        head_timeout,
+        idle_timeout,
+        waiting_requests,
+        waiting_requests_per_address,
+    };
+    assert_eq!((config.limits, config.feed.access, config.http, config.tls), (limits, FeedAccess::Public, Http::default(), None));
     assert_eq!(config.log, Log { format: LogFormat::Auto, filter: "info".to_owned() });
     assert_eq!(config.audit.keep, hours(400 * 24));
     assert!(config.scopes.is_empty() && config.resources.is_empty());
+}
+
+#[test]
+fn feed_that_asks_for_a_secret_has_one_or_two_that_cannot_be_guessed() {
+    let hash = |count: usize| format!("bearer_hashes = [{}]", vec![format!("{HASH:?}"); count].join(", "));
+    for (lines, environment, secrets) in [
+        (hash(1), &[][..], 1),
+        (hash(2), &[], 2),
+        ("bearer_file = \"/run/secret\"".to_owned(), &[], 1),
+        ("bearer_env = \"PASSANT_FOLLOWERS\"".to_owned(), &[("PASSANT_FOLLOWERS", SECRET)], 1),
+        (String::new(), &[("PASSANT_FEED__BEARER_ENV", "PASSANT_FOLLOWERS"), ("PASSANT_FOLLOWERS", SECRET)], 1),
+        (hash(1), &[("PASSANT_FEED__BEARER_FILE", "/run/secret")], 2),
+        (String::new(), &[("PASSANT_FEED__BEARER_HASHES", &*format!("{HASH}, {HASH}"))], 2),
+    ] {
+        let config = load(&format!("[feed]\naccess = \"bearer\"\n{lines}"), environment).unwrap_or_else(|why| panic!("{why}"));
+        assert!(matches!(config.feed.access, FeedAccess::Bearer(hashes) if hashes.len() == secrets), "{lines}");
+    }
+    for (access, lines, key) in [
+        ("bearer", String::new(), "feed.access"),
+        ("bearer", hash(3), "feed.access"),
+        ("bearer", hash(2) + "\nbearer_file = \"/run/secret\"", "feed.access"),
+        ("public", hash(1), "feed.access"),
+        ("nobody", String::new(), "feed.access"),
+        ("bearer", "bearer_hashes = [\"hunter2\"]".to_owned(), "feed.bearer_hashes"),
+        ("bearer", "bearer_file = \"/run/weak\"".to_owned(), "feed.bearer_file"),
+        ("bearer", "bearer_file = \"/run/none\"".to_owned(), "feed.bearer_file"),
+        ("bearer", "bearer_env = \"NONE\"".to_owned(), "feed.bearer_env"),
+    ] {
+        let error = refused(&format!("[feed]\naccess = \"{access}\"\n{lines}"), &[]);
+        assert_eq!(error.key, key, "{error}");
+        assert!(!error.to_string().contains("hunter2"), "{error}");
+    }
+    assert_eq!(refused("[limits]\nconnections = 100", &[]).key, "limits.connections");
+    assert_eq!(refused("[limits]\nconnections = 100\nstreams = 100", &[]).key, "limits.streams");
 }
 
 #[test]
@@ -84,6 +129,7 @@ fn every_key_is_read() {
         http = { trusted_proxies = ["10.0.0.0/8", "192.0.2.1"] }
         tls = { certificate = "/etc/tls/chain.pem", private_key = "/etc/tls/key.pem" }
         audit = { keep = "90d" }
+        feed = { access = "bearer", bearer_hashes = ["47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU"], bearer_file = "/run/secret" }
         log = { format = "json", filter = "passant=debug" }
         scopes = { "orders:read" = "Read your orders" }
         resources = { "https://api.example.com" = "Orders" }
@@ -92,8 +138,11 @@ fn every_key_is_read() {
         body = "32 KiB"
         connections = 100
         connections_per_address = 10
+        streams = 20
         head_timeout = "5s"
         idle_timeout = "90s"
+        waiting_requests = 640
+        waiting_requests_per_address = 10
         [passwords]
         minimum_length = 12
         memory_kib = 65536
@@ -126,8 +175,10 @@ fn every_key_is_read() {
     assert!(matches!(&config.master_key, MasterKeySource::Command(command) if command == "vault read"));
     assert_eq!((config.database.connections, config.keys.bits, config.limits.body), (20, 3072, 32768));
     assert_eq!((config.passwords.permits, config.passwords.queue), (8, 0));
-    let Limits { connections, connections_per_address, head_timeout, idle_timeout, .. } = config.limits;
-    assert_eq!((connections, connections_per_address), (100, 10));
+    let Limits { connections, connections_per_address, streams, head_timeout, idle_timeout, .. } = config.limits;
+    assert_eq!((connections, connections_per_address, streams), (100, 10, 20));
+    assert_eq!(config.feed.access, FeedAccess::Bearer(vec![TokenHash::from_stored(HASH.to_owned()), TokenHash::of(SECRET)]));
+    assert_eq!((config.limits.waiting_requests, config.limits.waiting_requests_per_address), (640, 10));
     assert_eq!((head_timeout, idle_timeout), (Duration::from_secs(5), Duration::from_secs(90)));
     assert_eq!(Ok(config.http.trusted_proxies), TrustedProxies::parse(["10.0.0.0/8", "192.0.2.1"]));
     let TlsFiles { certificate, private_key } = config.tls.unwrap();
@@ -316,6 +367,12 @@ fn secrets_that_are_not_there_stop_only_whoever_needs_them() {
     let wrong = without(&confidential("secret_env = \"SHOP\"\nsecret_file = \"/run/secret\"")).unwrap_err();
     assert!(wrong.reason.contains("exactly one"), "what is wrong in the file itself is told all the same: {wrong}");
     assert!(without(&confidential("")).is_err());
+    for secret in ["bearer_env = \"FEED\"", "bearer_file = \"/run/none\""] {
+        let feed = format!("[feed]\naccess = \"bearer\"\n{secret}");
+        assert!(load(&feed, &[]).is_err(), "{secret}");
+        assert_eq!(without(&feed), Ok(()), "{secret}");
+    }
+    assert!(without("[feed]\naccess = \"bearer\"").is_err());
 }
 
 #[test]

@@ -81,8 +81,8 @@ pub struct AccessToken {
     /// Its place in a Token Status List, where the client's registration asks for one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<Status>,
-    /// What the client's registration maps; for the services behind it, and not read back here.
-    #[serde(flatten, skip_deserializing)]
+    /// What the client's registration maps, for the services behind it; of a token that is read back, every claim but those above.
+    #[serde(flatten)]
     pub mapped: Map<String, Value>,
 }
 

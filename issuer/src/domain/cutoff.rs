@@ -11,6 +11,9 @@ use super::ids::{ClientId, FeedId, GrantId, KeyId, SessionId, Tick, TokenId, Use
 use super::text::named_values;
 use crate::clock::UnixTime;
 
+/// The level at which keys die.
+pub const KEY_LEVEL: &str = Level::Key.as_str();
+
 /// What a cut-off kills: all that this target had before the cut-off's tick, or, for a key, all that it signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {

@@ -21,6 +21,9 @@ pub type RefreshLife = DurationIn<60, 31_536_000>;
 pub type RetryWindow = DurationIn<0, 60>;
 
 impl<const MIN: u64, const MAX: u64> DurationIn<MIN, MAX> {
+    /// The longest of them.
+    pub const LONGEST: Duration = Duration::from_secs(MAX);
+
     /// A whole number of seconds that the compiler has checked.
     pub const fn seconds<const SECONDS: u64>() -> Self {
         const { assert!(MIN <= SECONDS && SECONDS <= MAX) };

@@ -65,5 +65,7 @@ fn always(config: &Config) -> Value {
         "request_parameter_supported": false,
         "request_uri_parameter_supported": false,
         "authorization_response_iss_parameter_supported": true,
+        // Ours alone: no registry has a name for it.
+        "passant_revocations_uri": at("/revocations"),
     })
 }

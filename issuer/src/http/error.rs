@@ -8,6 +8,8 @@ use serde_json::json;
 
 use crate::app::SignError;
 use crate::app::password_gate::GateError;
+use crate::domain::feed::Contradiction;
+use crate::feed::FeedError;
 use crate::keys::KeyError;
 use crate::store::StoreError;
 
@@ -77,6 +79,13 @@ impl OAuthError {
         }
     }
 
+    /// 409: the position contradicts this issuer's history.
+    pub(crate) fn contradiction(how: Contradiction) -> Self {
+        tracing::info!(%how, "a follower of the feed contradicts this issuer's history");
+        let description = format!("this issuer's history never had that position: {how}");
+        Self { status: StatusCode::CONFLICT, ..Self::bad_request("contradiction", description) }
+    }
+
     /// 413: the body is longer than any request needs.
     pub(crate) fn too_long() -> Self {
         Self::refused(StatusCode::PAYLOAD_TOO_LARGE, "the body is too long")
@@ -116,7 +125,7 @@ impl OAuthError {
     }
 
     /// 503 with `Retry-After`.
-    fn unavailable() -> Self {
+    pub(crate) fn unavailable() -> Self {
         Self {
             status: StatusCode::SERVICE_UNAVAILABLE,
             retry_after: Some(2),
@@ -186,6 +195,8 @@ pub(crate) enum Fault {
     Sign(#[from] SignError),
     #[error(transparent)]
     Gate(#[from] GateError),
+    #[error("the revocation feed: {0}")]
+    Feed(#[from] FeedError),
     #[error("a template does not render: {0}")]
     Template(#[from] askama::Error),
 }
@@ -206,11 +217,21 @@ impl Fault {
             // Without a signer, the master key is on its way to this replica.
             Self::Store(StoreError::Unavailable(_))
             | Self::Sign(SignError::ClockOff | SignError::Key(KeyError::NoSigner))
-            | Self::Gate(GateError::Busy) => FaultKind::Unavailable,
+            | Self::Gate(GateError::Busy)
+            // Whatever keeps the feed from being read, another replica may read it.
+            | Self::Feed(
+                FeedError::Store(_)
+                | FeedError::Unread
+                | FeedError::ClockOff
+                | FeedError::Key(
+                    KeyError::NoSigner | KeyError::MasterKeyUnknown { .. } | KeyError::OtherMasterKey { .. },
+                ),
+            ) => FaultKind::Unavailable,
             Self::Store(
                 StoreError::Impossible { .. } | StoreError::Superseded | StoreError::Refused(_) | StoreError::Fault(_),
             )
             | Self::Sign(SignError::Key(_))
+            | Self::Feed(FeedError::Key(_))
             | Self::Gate(GateError::Fault(_))
             | Self::Template(_) => FaultKind::Internal,
         };
@@ -225,7 +246,8 @@ impl Fault {
 /// Lets `?` turn every kind of fault into an answer of this type.
 macro_rules! answers_faults {
     ($error:ty) => {
-        answers_faults!($error: crate::store::StoreError, crate::app::SignError, crate::app::password_gate::GateError, askama::Error);
+        answers_faults!($error: crate::store::StoreError, crate::app::SignError, crate::app::password_gate::GateError, crate::feed::FeedError,
+            askama::Error);
     };
     ($error:ty: $($fault:ty),*) => {
         $(impl From<$fault> for $error {

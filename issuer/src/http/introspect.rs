@@ -21,6 +21,7 @@ use crate::domain::claims::{AccessToken, Audience};
 use crate::domain::client::Client;
 use crate::domain::cutoff::revoked;
 use crate::domain::ids::{ClientId, GrantId, SessionId, Tick, UserId};
+use crate::domain::mapped_claim::ClaimName;
 use crate::domain::refresh;
 use crate::domain::resource::Resource;
 use crate::domain::scope::{Scope, ScopeSet, spaced};
@@ -81,7 +82,7 @@ pub(super) async fn post(State(app): State<Arc<App>>, request: Request) -> Resul
 }
 
 async fn of_access_token(app: &App, client: &Client, token: &str, now: UnixTime) -> Result<Option<Said>, StoreError> {
-    let claims = match access_token::live(app, token, now).await? {
+    let mut claims = match access_token::live(app, token, now).await? {
         Ok(claims) if concerns(client, &claims) => claims,
         Ok(_) => {
             tracing::info!(client_id = %client.id, "asked about an access token that is not for it");
@@ -96,7 +97,14 @@ async fn of_access_token(app: &App, client: &Client, token: &str, now: UnixTime)
         Some(_) => username(app, &UserId::new(claims.sub.clone()), &claims.scope).await?,
         None => None,
     };
+    claims.mapped.retain(|name, _| beside_the_answers_own(name));
     Ok(Some(Said::AccessToken { active: true, token_type: "Bearer", username, claims: Box::new(claims) }))
+}
+
+/// Whether a mapped claim is told under its name: nothing that a registration maps stands where the answer, or a standard, has something
+/// to say.
+fn beside_the_answers_own(name: &str) -> bool {
+    !["active", "token_type", "username"].contains(&name) && name.parse::<ClaimName>().is_ok()
 }
 
 fn concerns(client: &Client, claims: &AccessToken) -> bool {

@@ -37,6 +37,8 @@ fn cors() -> CorsLayer {
 pub(super) struct Groups {
     /// OAuth errors.
     pub(super) json: Router<Arc<App>>,
+    /// OAuth errors, and answers that may wait or never end.
+    pub(super) feed: Router<Arc<App>>,
     /// Error pages.
     pub(super) pages: Router<Arc<App>>,
     /// A status alone, whatever host they ask for: probes go by address.
@@ -47,7 +49,8 @@ pub(super) struct Groups {
 pub(super) fn around(app: &Arc<App>, groups: Groups) -> Router<Arc<App>> {
     let limits = &app.config.limits;
     let misdirected = || middleware::from_fn_with_state(Arc::clone(app), intake::refuse_misdirected);
-    let json = within(limits, groups.json).layer(misdirected()).layer(middleware::map_response(error::worded)).layer(cors());
+    let json = within(limits, groups.json).merge(lasting(groups.feed));
+    let json = json.layer(misdirected()).layer(middleware::map_response(error::worded)).layer(cors());
     let pages =
         within(limits, groups.pages).layer(misdirected()).layer(middleware::from_fn_with_state(Arc::clone(app), render_errors));
     json.merge(pages)
@@ -71,6 +74,11 @@ fn within(limits: &Limits, group: Router<Arc<App>>) -> Router<Arc<App>> {
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn(finish))
         .layer(middleware::from_fn(intake::refuse_oversized))
+}
+
+/// A follower who hangs up has nothing to finish, and one who stays is bounded by a place of its own.
+fn lasting(group: Router<Arc<App>>) -> Router<Arc<App>> {
+    group.layer(CatchPanicLayer::custom(panicked)).layer(middleware::from_fn(intake::refuse_oversized))
 }
 
 /// For answers without secrets alone: beside text of an attacker's choice, the length of a compressed answer tells secrets (BREACH).

@@ -19,6 +19,7 @@ mod jwks;
 mod layers;
 pub mod pages;
 mod redirect;
+mod revocations;
 mod revoke;
 mod said;
 pub mod serve;
@@ -39,7 +40,7 @@ use self::pages::{account, assets, consent, demo, end_session, home, login, logo
 use crate::app::App;
 
 /// Everything Passant answers. JSON endpoints may be called from other origins and answer OAuth errors; pages may not, and answer
-/// an error page.
+/// an error page. The feed is as the JSON endpoints are, but its answers take their time.
 pub fn router(app: &Arc<App>) -> Router {
     let json = Router::new()
         .route("/.well-known/openid-configuration", get(discovery::get).layer(compressed()))
@@ -51,6 +52,7 @@ pub fn router(app: &Arc<App>) -> Router {
         .route("/introspect", post(introspect::post))
         .route("/revoke", post(revoke::post))
         .route("/userinfo", get(userinfo::get_or_post).post(userinfo::get_or_post));
+    let feed = Router::new().route("/revocations", get(revocations::get)).route("/revocations/stream", get(revocations::stream));
     let pages = Router::new()
         .route("/", get(home::get))
         .route("/authorize", get(authorize::get).post(authorize::post).head(|| pages::no_head("GET, POST")))
@@ -72,5 +74,5 @@ pub fn router(app: &Arc<App>) -> Router {
         .route("/assets/{name}", get(assets::get).layer(compressed()))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz));
-    layers::around(app, layers::Groups { json, pages, plain }).with_state(Arc::clone(app))
+    layers::around(app, layers::Groups { json, feed, pages, plain }).with_state(Arc::clone(app))
 }

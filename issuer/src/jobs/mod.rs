@@ -1,10 +1,11 @@
 //! What happens by itself while the server runs: keys rotate, clocks are compared, rows whose time is over go. Each job is a step
-//! and a period; a test calls the step with a clock of its own.
+//! and a period; a test calls the step with a clock of its own. The revocation feed's tail alone has no period: it is woken.
 
 mod clock;
 mod faults;
 mod rotation;
 mod sweep;
+mod tail;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use tokio::time::MissedTickBehavior;
 pub use self::clock::CompareClocks;
 pub use self::rotation::RotateKeys;
 pub use self::sweep::Sweep;
+pub use self::tail::tail;
 
 use crate::app::App;
 
@@ -41,6 +43,13 @@ impl Jobs {
         jobs.spawn(app, RotateKeys::default());
         jobs.spawn(app, CompareClocks::default());
         jobs.spawn(app, Sweep::default());
+        let (app, mut stop) = (Arc::clone(app), jobs.stop.subscribe());
+        jobs.running.spawn(async move {
+            tokio::select! {
+                _ = stop.wait_for(|stop| *stop) => {}
+                () = tail(&app) => {}
+            }
+        });
         jobs
     }
 

@@ -20,7 +20,7 @@ struct Header {
 }
 
 /// Signs the claims.
-pub(super) fn sign(key: &OpenedKey, typ: &str, claims: &Value) -> Result<String, KeyError> {
+pub(super) fn sign(key: &OpenedKey, typ: &str, claims: &impl Serialize) -> Result<String, KeyError> {
     let fault = |_| KeyError::Sign { kid: key.kid.clone() };
     let header = Header { alg: "RS256".to_owned(), typ: typ.to_owned(), kid: key.kid.clone() };
     let header = serde_json::to_vec(&header).map_err(fault)?;

@@ -4,6 +4,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::compact::{self, Unverified};
@@ -29,7 +30,7 @@ impl Signer {
     }
 
     /// A compact JWS as by [`KeyRing::sign`].
-    pub fn sign(&self, typ: &str, claims: &Value) -> Result<String, KeyError> {
+    pub fn sign(&self, typ: &str, claims: &impl Serialize) -> Result<String, KeyError> {
         compact::sign(&self.0, typ, claims)
     }
 }
@@ -78,7 +79,7 @@ impl KeyRing {
     }
 
     /// A compact JWS over the claims by the key whose time it is: RS256, header `alg typ kid`. Costs a core a third of a millisecond.
-    pub fn sign(&self, now: UnixTime, typ: &str, claims: &Value) -> Result<(String, KeyId), KeyError> {
+    pub fn sign(&self, now: UnixTime, typ: &str, claims: &impl Serialize) -> Result<(String, KeyId), KeyError> {
         let signer = self.signer(now)?;
         Ok((signer.sign(typ, claims)?, signer.kid().clone()))
     }

@@ -14,12 +14,14 @@ use sqlx::sqlite::{
 };
 
 use super::error::asks_for_a_rerun;
+use super::wake::Wakes;
 use super::{StoreError, feed_head, migrate};
 use crate::clock::{Clock, UnixTime};
 use crate::domain::audit::Source;
+use crate::domain::ids::Tick;
 
 /// How long anything waits for a connection or a lock.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Runs one SQL text: `sql!(conn, execute, "…", binds…)` answers the affected rows, `sql!(conn, all|one|optional as Row, "…",
 /// binds…)` answers rows.
@@ -69,10 +71,11 @@ pub struct Db {
     pools: Pools,
     clock: Arc<dyn Clock>,
     source: Arc<Source>,
+    wakes: Arc<Wakes>,
 }
 
 #[derive(Clone)]
-enum Pools {
+pub(super) enum Pools {
     Sqlite { read: SqlitePool, write: SqlitePool },
     Postgres(PgPool),
 }
@@ -97,6 +100,8 @@ impl<'c> Conn<'c> {
 pub struct Tx<'c> {
     conn: Conn<'c>,
     source: &'c Source,
+    /// The tick that it raised.
+    pub(super) raised: Option<Tick>,
 }
 
 impl Tx<'_> {
@@ -145,7 +150,7 @@ impl Db {
             Location::Sqlite(path) => open_sqlite(path).await?,
             Location::Postgres { url, connections } => open_postgres(url, *connections).await?,
         };
-        let db = Self { pools, clock, source: Arc::new(Source::PASSANT) };
+        let db = Self { pools, clock, source: Arc::new(Source::PASSANT), wakes: Arc::default() };
         feed_head::begin(&db).await?;
         Ok(db)
     }
@@ -165,7 +170,7 @@ impl Db {
                 Pools::Postgres(PgPoolOptions::new().max_connections(1).acquire_timeout(PATIENCE).connect_with(options).await?)
             }
         };
-        let db = Self { pools, clock, source: Arc::new(Source::PASSANT) };
+        let db = Self { pools, clock, source: Arc::new(Source::PASSANT), wakes: Arc::default() };
         let pending = migrate::pending(&mut db.reader().await?.conn()).await?;
         Ok(pending.map(|pending| (db, pending)))
     }
@@ -224,17 +229,31 @@ impl Db {
         match &self.pools {
             Pools::Sqlite { write, .. } => {
                 let mut transaction = write.begin_with("BEGIN IMMEDIATE").await?;
-                let outcome = operation(&mut Tx { conn: Conn::Sqlite(&mut transaction), source: &self.source }, input).await?;
+                let mut tx = Tx { conn: Conn::Sqlite(&mut transaction), source: &self.source, raised: None };
+                let (outcome, raised) = (operation(&mut tx, input).await?, tx.raised);
                 transaction.commit().await?;
+                self.wakes.committed(raised);
                 Ok(outcome)
             }
             Pools::Postgres(pool) => {
                 let mut transaction = pool.begin().await?;
-                let outcome = operation(&mut Tx { conn: Conn::Postgres(&mut transaction), source: &self.source }, input).await?;
+                let mut tx = Tx { conn: Conn::Postgres(&mut transaction), source: &self.source, raised: None };
+                let (outcome, raised) = (operation(&mut tx, input).await?, tx.raised);
                 transaction.commit().await?;
+                self.wakes.committed(raised);
                 Ok(outcome)
             }
         }
+    }
+
+    /// What has been raised, here or by others.
+    pub(super) fn wakes(&self) -> &Wakes {
+        &self.wakes
+    }
+
+    /// The pools, for what is one engine's alone.
+    pub(super) fn pools(&self) -> &Pools {
+        &self.pools
     }
 
     /// The time of the clock this database was opened with.

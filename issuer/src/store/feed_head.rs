@@ -3,7 +3,7 @@
 
 use futures_util::FutureExt;
 
-use super::{Conn, Db, StoreError, Tx, audit};
+use super::{Conn, Db, StoreError, Tx, audit, wake};
 use crate::clock::UnixTime;
 use crate::domain::audit::Event;
 use crate::domain::cutoff::{NamedCutoff, Target, chain, tick_floor};
@@ -19,6 +19,8 @@ pub struct FeedHead {
     pub tick: Tick,
     /// The last link of the chain.
     pub chain: String,
+    /// What the feed's names are salted with; it outlives a history.
+    pub salt: String,
 }
 
 #[derive(sqlx::FromRow)]
@@ -58,7 +60,7 @@ pub async fn begin(db: &Db) -> Result<Tick, StoreError> {
 /// Reads the head.
 pub async fn read(conn: &mut Conn<'_>) -> Result<FeedHead, StoreError> {
     let row = sql!(conn, one as HeadRow, "SELECT feed_id, salt, tick, previous_tick, chain FROM feed_head WHERE id = 1")?;
-    Ok(FeedHead { feed_id: FeedId::new(row.feed_id), tick: Tick::new(row.tick), chain: row.chain })
+    Ok(FeedHead { feed_id: FeedId::new(row.feed_id), tick: Tick::new(row.tick), chain: row.chain, salt: row.salt })
 }
 
 /// Raises the tick and appends an entry with these cut-offs: the last step of the transaction of their cause, once. What keeps a
@@ -71,13 +73,18 @@ pub async fn raise(tx: &mut Tx<'_>, now: UnixTime, targets: &[Target]) -> Result
          WHERE id = 1 RETURNING feed_id, salt, tick, previous_tick, chain",
         tick_floor(now),
     )?;
-    let (feed_id, tick) = (FeedId::new(head.feed_id), Tick::new(head.tick));
     let named: Vec<NamedCutoff> = targets
         .iter()
         .map(|target| NamedCutoff { level: target.level().to_owned(), identifier: target.salted(&head.salt) })
         .collect();
-    let link = chain(&feed_id, &head.chain, tick, &named);
     let issuer_wide = targets.contains(&Target::Issuer);
+    append(tx, &head, &named, issuer_wide).await
+}
+
+/// Appends the entry of a tick that was just raised, and wakes those that follow.
+async fn append(tx: &mut Tx<'_>, head: &HeadRow, named: &[NamedCutoff], issuer_wide: bool) -> Result<Tick, StoreError> {
+    let tick = Tick::new(head.tick);
+    let link = chain(&FeedId::new(head.feed_id.as_str()), &head.chain, tick, named);
     sql!(
         tx,
         execute,
@@ -90,11 +97,11 @@ pub async fn raise(tx: &mut Tx<'_>, now: UnixTime, targets: &[Target]) -> Result
         execute,
         "INSERT INTO feed_entries (tick, feed_id, previous_tick, chain) VALUES ($1, $2, $3, $4)",
         tick.get(),
-        feed_id.as_str(),
+        head.feed_id.as_str(),
         head.previous_tick,
         link.as_str(),
     )?;
-    for cutoff in &named {
+    for cutoff in named {
         sql!(
             tx,
             execute,
@@ -104,7 +111,33 @@ pub async fn raise(tx: &mut Tx<'_>, now: UnixTime, targets: &[Target]) -> Result
             cutoff.identifier.as_str(),
         )?;
     }
+    wake::announce(tx, tick).await?;
     Ok(tick)
+}
+
+/// Raises past a tick that this process has seen where the head lies below it: the database was put back in time. The history
+/// from here on has a name of its own, and nothing in it has a number that was used before. `None` where the head is not below.
+pub async fn overtake(db: &Db, seen: Tick) -> Result<Option<Tick>, StoreError> {
+    db.write((FeedId::random(), seen, db.now()), |tx, (feed_id, seen, now)| {
+        async move {
+            let head = sql!(
+                tx,
+                optional as HeadRow,
+                "UPDATE feed_head SET feed_id = $1, previous_tick = tick, tick = CASE WHEN $2 > $3 THEN $2 ELSE $3 END
+                 WHERE id = 1 AND tick < $4 RETURNING feed_id, salt, tick, previous_tick, chain",
+                feed_id.as_str(),
+                seen.get() + 1,
+                tick_floor(*now),
+                seen.get(),
+            )?;
+            match head {
+                Some(head) => append(tx, &head, &[], false).await.map(Some),
+                None => Ok(None),
+            }
+        }
+        .boxed()
+    })
+    .await
 }
 
 /// Revokes these targets on their own account: those whose cut-off rests in the `cutoffs` table or the head alone (tokens, the

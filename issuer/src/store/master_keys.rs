@@ -8,27 +8,8 @@ use crate::clock::UnixTime;
 use crate::domain::audit::{Action, Event};
 use crate::domain::cutoff::Target;
 use crate::domain::ids::{KeyId, Tick};
+use crate::domain::master_key::{MasterKeys, RetiredMasterKey};
 use crate::domain::signing_key::SigningKey;
-
-/// What the database says about master keys.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct MasterKeys {
-    /// The name of the one in force; none before the first start has written it down.
-    pub in_force: Option<String>,
-    /// Those that were in force before, the oldest first.
-    pub retired: Vec<RetiredMasterKey>,
-}
-
-/// A master key that was in force before.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RetiredMasterKey {
-    /// Its name.
-    pub id: String,
-    /// Since when.
-    pub retired_at: UnixTime,
-    /// The key that it derived refresh tokens' successors by, sealed under the master key in force; none once nobody can ask.
-    pub sealed_refresh_key: Option<String>,
-}
 
 /// From one master key to another.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -17,6 +17,7 @@ mod error;
 pub mod everything;
 pub mod evidence;
 pub mod feed_head;
+pub mod feed_tail;
 pub mod grants;
 pub mod master_keys;
 mod migrate;
@@ -29,6 +30,7 @@ pub mod signing_keys;
 pub mod status_lists;
 pub mod sweep;
 pub mod users;
+pub mod wake;
 
 pub use db::{Conn, Db, Tx};
 pub use error::StoreError;

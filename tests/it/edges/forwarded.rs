@@ -11,7 +11,7 @@ use passant_tests::world::Storage;
 
 const ADA: (&str, &str) = ("ada", "an engine that weaves algebra");
 
-async fn addresses(world: &World) -> Vec<String> {
+pub(super) async fn addresses(world: &World) -> Vec<String> {
     let sql = AssertSqlSafe("SELECT address FROM sessions ORDER BY created_at, id".to_owned());
     match world.storage() {
         Storage::Sqlite(directory) => {

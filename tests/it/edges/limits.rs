@@ -93,6 +93,25 @@ async fn who_asks_for_something_gets_the_place_of_who_does_not() {
     assert_eq!(rest(&mut silent[0]).await, "", "the first has left");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_never_comes_to_the_end_of_a_body_holds_no_place_that_others_need() {
+    let listening = Listening::new(|config| config.limits.connections = 8).await;
+    let head = "POST /token HTTP/1.1\r\nHost: auth.example.com\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+                Content-Length: 1000\r\n\r\ngrant_type=";
+    let mut dripping = Vec::new();
+    for number in 0..8 {
+        let mut stream = listening.connect_from(&format!("127.0.0.{}", 2 + number % 4)).await;
+        stream.write_all(head.as_bytes()).await.unwrap();
+        dripping.push(stream);
+    }
+    let mut good = listening.connect().await;
+    good.write_all(HEALTH).await.unwrap();
+    assert!(tokio::time::timeout(Duration::from_millis(200), good.peek(&mut [0])).await.is_err(), "they may be here in a moment");
+    listening.world.advance(Duration::from_secs(1));
+    assert!(answer(&mut good).await.starts_with("http/1.1 200"));
+    assert_eq!(rest(&mut dripping[0]).await, "", "the first has left, and was answered nothing");
+}
+
 #[tokio::test]
 async fn head_that_is_too_large_is_414_or_431_with_our_headers() {
     let listening = Listening::new(|_| {}).await;
@@ -127,12 +146,14 @@ async fn head_that_is_too_large_is_414_or_431_with_our_headers() {
     }
 }
 
-async fn http2(listening: &Listening) -> (h2::client::SendRequest<axum::body::Bytes>, JoinHandle<Result<(), h2::Error>>) {
+pub(super) async fn http2(
+    listening: &Listening,
+) -> (h2::client::SendRequest<axum::body::Bytes>, JoinHandle<Result<(), h2::Error>>) {
     let (client, connection) = h2::client::handshake(listening.connect().await).await.unwrap();
     (client, tokio::spawn(connection))
 }
 
-fn asking(path: &str) -> Request<()> {
+pub(super) fn asking(path: &str) -> Request<()> {
     Request::builder().uri(format!("https://auth.example.com{path}")).body(()).unwrap()
 }
 

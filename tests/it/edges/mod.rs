@@ -5,6 +5,8 @@ mod framing;
 mod hosts;
 mod limits;
 mod log;
+mod proxies;
+mod streams;
 mod tls;
 
 use std::future::Future;
@@ -49,9 +51,7 @@ impl Listening {
 
     /// Connects from another address of this machine.
     async fn connect_from(&self, address: &str) -> TcpStream {
-        let socket = TcpSocket::new_v4().unwrap();
-        socket.bind(SocketAddr::new(address.parse().unwrap(), 0)).unwrap();
-        socket.connect(self.address).await.unwrap()
+        connect_from(address, self.address).await
     }
 
     /// Asks on a new connection, and reads until the server closes it.
@@ -83,6 +83,13 @@ impl Listening {
     async fn ended(self) {
         tokio::time::timeout(PATIENCE, self.serving).await.expect("the server ends").unwrap();
     }
+}
+
+/// Connects from one address of this machine to another.
+async fn connect_from(from: &str, to: SocketAddr) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(SocketAddr::new(from.parse().unwrap(), 0)).unwrap();
+    socket.connect(to).await.unwrap()
 }
 
 /// What comes until the other side closes; a reset is a close.

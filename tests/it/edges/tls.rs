@@ -24,6 +24,15 @@ async fn client_at(
     versions: &[&'static SupportedProtocolVersion],
     protocols: &[&str],
 ) -> io::Result<TlsStream<TcpStream>> {
+    encrypt(TcpStream::connect(address).await?, versions, protocols).await
+}
+
+/// Speaks TLS on a connection, with somebody who must be auth.example.com.
+pub(super) async fn encrypt(
+    stream: TcpStream,
+    versions: &[&'static SupportedProtocolVersion],
+    protocols: &[&str],
+) -> io::Result<TlsStream<TcpStream>> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(fixture("ca.pem")).unwrap()).unwrap();
     let mut config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
@@ -33,7 +42,7 @@ async fn client_at(
         .with_no_client_auth();
     config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
     let name = ServerName::try_from("auth.example.com").unwrap();
-    TlsConnector::from(Arc::new(config)).connect(name, TcpStream::connect(address).await?).await
+    TlsConnector::from(Arc::new(config)).connect(name, stream).await
 }
 
 async fn modern(listening: &Listening) -> TlsStream<TcpStream> {

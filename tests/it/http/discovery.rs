@@ -45,10 +45,14 @@ on_both_engines! {
             .filter(|(name, _)| name.ends_with("_endpoint") || name.ends_with("_uri"))
             .filter_map(|(_, value)| Value::as_str(value))
             .collect();
-        assert_eq!(named.len(), 7);
+        assert_eq!(named.len(), 8);
         for endpoint in named {
             let path = endpoint.strip_prefix(ISSUER).expect("it is ours");
             assert_ne!(world.agent().get(path).await.status, StatusCode::NOT_FOUND, "{path}");
+        }
+        assert_eq!(metadata["passant_revocations_uri"], format!("{ISSUER}/revocations"));
+        for path in ["/revocations", "/revocations/stream"] {
+            assert_eq!(world.agent().send_raw(Method::GET, path, &[]).await.status(), StatusCode::OK, "{path}");
         }
     }
 

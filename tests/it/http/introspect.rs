@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use passant::domain::audit::{Action, Event};
+use passant::domain::client::TokenClaim;
 use passant::domain::ids::{ClientId, GrantId, KeyId, SessionId, TokenId};
 use passant::store::{consents, everything, feed_head, grants, sessions};
 use passant_tests::on_both_engines;
@@ -26,6 +27,21 @@ async fn assert_inactive(world: &Arc<World>, client: &Registered, token: &str) {
     assert_eq!(comparable(&answer.headers), comparable(&unknown.headers));
 }
 
+/// A client whose tokens say more.
+fn telling(it: &mut Registration) {
+    it.mapped_claims = serde_json::from_value(json!({
+        "roles": {"from": "roles"},
+        "https://example.com/team": {"from": "attributes.department", "carried_by": ["access_token", "userinfo"]},
+        "floor": {"from": "attributes.floor", "carried_by": ["id_token"]},
+    }))
+    .unwrap();
+    it.token_claims = TokenClaim::ALL.iter().copied().collect();
+}
+
+fn of_no_resource(it: &mut Registration) {
+    (it.resources, it.default_resource) = (vec![], None);
+}
+
 on_both_engines! {
     async fn an_active_access_token_is_told_as_it_is(world) {
         world.user(ADA.0, ADA.1).await;
@@ -37,6 +53,47 @@ on_both_engines! {
             assert_eq!(extra.remove(name), Some(value), "{name}");
         }
         assert_eq!(said, tokens.claims(), "all else is what the token says itself");
+    }
+
+    async fn what_the_registration_has_a_token_say_is_told_as_the_token_says_it(world) {
+        world.user_with_every_claim(ADA.0, ADA.1).await;
+        let client = world.client("shop-web", telling).await;
+        let (api, stranger) = (world.client("api", |_| {}).await, world.client("stranger", of_no_resource).await);
+        let tokens = world.agent().tokens(&client, ADA, &[]).await;
+        // The token is what it is, whatever its user and its client have become.
+        assert_eq!(execute(&world, "UPDATE users SET roles = 'owner'").await, 1);
+        register_anew(&world, &client, |it| (it.mapped_claims, it.token_claims) = Default::default()).await;
+        for caller in [&client, &api] {
+            let said = ask(&world, caller, tokens.access()).await.json();
+            assert_eq!(said["https://example.com/team"], json!("engines"));
+            assert_eq!(said["roles"], json!(["admin", "clerk"]));
+            for name in ["roles", "https://example.com/team", "auth_time", "acr", "amr"] {
+                assert!(said[name] == tokens.claims()[name] && !said[name].is_null(), "{name}");
+            }
+            assert!(said.get("floor").is_none(), "it is for ID tokens alone");
+        }
+        assert_inactive(&world, &stranger, tokens.access()).await;
+        let refresh = ask(&world, &client, tokens.refresh()).await.json();
+        assert!(refresh["active"] == true && refresh.get("roles").is_none(), "a refresh token says nothing of its user");
+    }
+
+    async fn a_mapped_claim_takes_the_place_of_nothing_that_the_answer_says(world) {
+        world.user_with_every_claim(ADA.0, ADA.1).await;
+        let client = world.client("shop-web", |it| {
+            let from = json!({"from": "attributes.department"});
+            it.mapped_claims = serde_json::from_value(json!({"active": from, "username": from, "token_type": from, "ok": from})).unwrap();
+        }).await;
+        for (scope, username) in [("openid profile", Some(json!("ada"))), ("openid", None)] {
+            let tokens = world.agent().tokens(&client, ADA, &[("scope", scope)]).await;
+            assert_eq!(tokens.claims()["active"], json!("engines"), "the token says it");
+            let answer = ask(&world, &client, tokens.access()).await;
+            let said = answer.json();
+            assert_eq!((&said["active"], &said["token_type"], &said["ok"]), (&json!(true), &json!("Bearer"), &json!("engines")));
+            assert_eq!(said.get("username"), username.as_ref());
+            for name in ["active", "token_type"] {
+                assert_eq!(answer.body.matches(&format!("\"{name}\":")).count(), 1, "{}", answer.body);
+            }
+        }
     }
 
     async fn the_users_name_is_told_where_the_scopes_tell_it(world) {

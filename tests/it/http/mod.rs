@@ -15,6 +15,7 @@ mod login;
 mod logout;
 mod redirect_tricks;
 mod resume;
+mod revocations;
 mod revoke;
 pub(crate) mod routes;
 mod set_up;
@@ -22,6 +23,7 @@ mod status_lists;
 mod throttle;
 mod token;
 mod userinfo;
+mod waiting_requests;
 
 use std::sync::Arc;
 

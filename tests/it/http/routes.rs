@@ -54,7 +54,9 @@ type Bad<'a> = (&'a str, &'a str, Vec<(&'a str, &'a str)>, Body);
 /// The routes as they stand in the table.
 fn routes() -> Vec<Route> {
     let mut routes = Vec::new();
-    for (group, beginning) in [(Group::Json, "let json ="), (Group::Pages, "let pages ="), (Group::Plain, "let plain =")] {
+    for (group, beginning) in
+        [(Group::Json, "let json ="), (Group::Json, "let feed ="), (Group::Pages, "let pages ="), (Group::Plain, "let plain =")]
+    {
         let (_, table) = ROUTER.split_once(beginning).unwrap_or_else(|| panic!("{beginning} is in the router"));
         let (table, _) = table.split_once(';').unwrap();
         for route in table.split(".route(\"").skip(1) {
@@ -97,8 +99,10 @@ async fn good(world: &Arc<World>, client: &Registered, route: &Route, method: &M
             | "/assets/{name}"
             | "/healthz"
             | "/readyz"
+            | "/revocations"
             | "/login",
         ) => agent.get(address).await,
+        ("GET", "/revocations/stream") => sent(&mut agent, method, address, &[], Body::empty()).await,
         ("POST", "/token") => client.token(world, &[("grant_type", "client_credentials")]).await,
         ("POST", "/introspect" | "/revoke") => client.post(world, address, &[("token", "unknown")]).await,
         ("GET", "/userinfo") => {
@@ -186,6 +190,17 @@ async fn good(world: &Arc<World>, client: &Registered, route: &Route, method: &M
         }
         (method, path) => panic!("it is not said here what a good request to {method} {path} is"),
     }
+}
+
+/// Any request, and its answer: that of a stream without its events, which have no end.
+async fn sent(agent: &mut Agent, method: &Method, path: &str, headers: &[(&str, &str)], body: Body) -> Answer {
+    if !path.starts_with("/revocations/stream") {
+        return agent.send(method.clone(), path, headers, body).await;
+    }
+    let (parts, body) = agent.send_raw(method.clone(), path, headers).await.into_parts();
+    let endless = parts.headers.get("content-type").is_some_and(|kind| kind == "text/event-stream");
+    let text = if endless { Vec::new() } else { axum::body::to_bytes(body, 1 << 20).await.unwrap().to_vec() };
+    Answer { status: parts.status, headers: parts.headers, body: String::from_utf8(text).unwrap() }
 }
 
 async fn posted_request(agent: &mut Agent, client: &Registered) -> Answer {
@@ -287,7 +302,8 @@ on_both_engines! {
                     ("oversized", "", vec![FORM], Body::from("x".repeat(70_000))),
                 ];
                 for (kind, query, headers, body) in bad {
-                    let answer = world.agent().send(method.clone(), &format!("{}{query}", route.address()), &headers, body).await;
+                    let address = format!("{}{query}", route.address());
+                    let answer = sent(&mut world.agent(), method, &address, &headers, body).await;
                     assert_headers(&format!("{kind} {what}"), Some(route), &answer);
                 }
                 let long = format!("{}?x={}", route.address(), "x".repeat(9000));

@@ -5,8 +5,9 @@ use std::time::Duration;
 use passant::clock::UnixTime;
 use passant::domain::cutoff::Target;
 use passant::domain::ids::KeyId;
+use passant::domain::master_key::{MasterKeys, RetiredMasterKey};
 use passant::domain::signing_key::SigningKey;
-use passant::store::master_keys::{self, MasterKeys, Replacement, Resealing, RetiredMasterKey, Succession};
+use passant::store::master_keys::{self, Replacement, Resealing, Succession};
 use passant::store::signing_keys::{self, Applied, KeyChange};
 use passant::store::{Db, sweep};
 

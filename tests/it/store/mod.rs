@@ -69,6 +69,7 @@ mod db;
 mod everything;
 mod evidence;
 mod feed_head;
+mod feed_tail;
 mod grants;
 mod master_keys;
 mod migrate;
@@ -82,6 +83,7 @@ mod signing_keys;
 mod status_lists;
 mod sweep;
 mod users;
+mod wake;
 
 /// When everything here happens, unless a test says otherwise.
 const NOW: UnixTime = BEGINNING;

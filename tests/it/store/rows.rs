@@ -12,7 +12,7 @@ use passant::domain::session::Session;
 use passant::domain::signing_key::{Schedule, SigningKey};
 use passant::domain::user::Username;
 use passant::secret::{OpaqueToken, TokenHash, random_id};
-use passant::store::authorization_requests::{self, KeptRequest};
+use passant::store::authorization_requests::{self, KeptRequest, Room};
 use passant::store::clients::{self, DeclaredClient};
 use passant::store::codes::{self, Redeemed, Redemption};
 use passant::store::grants::{self, Approval};
@@ -169,6 +169,7 @@ pub(super) fn kept(browser: Option<TokenHash>) -> KeptRequest {
     KeptRequest {
         handle_hash: fresh_hash(),
         browser_hash: browser,
+        followed: false,
         request: AuthorizationRequest {
             client_id: ClientId::new("shop"),
             redirect_uri: REDIRECT_URI.to_owned(),
@@ -189,10 +190,15 @@ pub(super) fn kept(browser: Option<TokenHash>) -> KeptRequest {
     }
 }
 
+/// A lane of its own, with room for many.
+pub(super) fn room() -> Room {
+    Room { lane: fresh_hash(), of_lane: 1_000, of_all: 100_000 }
+}
+
 /// Keeps a request, claimed or not.
 pub(super) async fn keep(db: &Db, browser: Option<TokenHash>) -> KeptRequest {
     let kept = kept(browser);
-    authorization_requests::keep(db, kept.clone()).await.unwrap();
+    assert_eq!(authorization_requests::keep(db, kept.clone(), room()).await.unwrap(), 0);
     kept
 }
 

@@ -7,6 +7,7 @@ mod held;
 mod operator;
 mod registered;
 mod served;
+mod tailing;
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -29,6 +30,7 @@ pub use self::flow::{Callback, Tokens, VERIFIER, authorize_path, challenge};
 pub use self::held::{Held, Hold};
 pub use self::registered::{PROFILE, Registered, registration};
 pub use self::served::Served;
+pub use self::tailing::Tailing;
 use crate::postgres::{self, Database};
 use crate::secrets::{SecretCollector, dump_postgres, dump_sqlite};
 
@@ -243,6 +245,11 @@ impl World {
     /// Moves time on.
     pub fn advance(&self, span: Duration) {
         self.clock.advance(span);
+    }
+
+    /// The time in seconds since 1970, as messages and tokens give it.
+    pub fn clock_seconds(&self) -> i64 {
+        self.app.now().seconds()
     }
 
     fn router(&self) -> Router {

@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::{Engine, World};
+use super::{Engine, Tailing, World};
 
 /// A world that answers at an address until it is dropped.
 pub struct Served {
@@ -20,6 +20,7 @@ pub struct Served {
     /// Its issuer, such as `http://localhost:49152`.
     pub issuer: String,
     serving: JoinHandle<()>,
+    _tailing: Tailing,
     _ending: watch::Sender<bool>,
 }
 
@@ -58,7 +59,8 @@ impl Served {
         let listening = Listener::new(listener, &world.app, None);
         let ending = watch::Sender::new(false);
         let serving = tokio::spawn(listening.serve(ending.subscribe()));
-        Self { world: Arc::new(world), issuer, serving, _ending: ending }
+        let tailing = Tailing::start(&world.app);
+        Self { world: Arc::new(world), issuer, serving, _tailing: tailing, _ending: ending }
     }
 
     /// Stops answering: the issuer is gone, its database stays.

@@ -1,14 +1,17 @@
 //! One attempt to get the issuer's key set: discovery where needed, then the set. Whatever answers is taken for hostile:
 //! bounded in size and time, never followed elsewhere, and its discovery document must speak for the configured issuer.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::{CACHE_CONTROL, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH, RETRY_AFTER};
-use reqwest::{Client, StatusCode, Url};
+use reqwest::{Client, ClientBuilder, StatusCode, Url};
+use tokio::sync::watch;
 
 use crate::builder::{BuildError, KeySource};
 use crate::json::{Value, parse_object};
 use crate::keys::jwks::{JwksError, KeySet, MAX_JWKS_LEN};
+use crate::revocation::Revocations;
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(2);
 const DONE_WITHIN: Duration = Duration::from_secs(5);
@@ -28,6 +31,14 @@ pub(super) struct Fetcher {
     client: Client,
     place: Place,
     etag: Option<HeaderValue>,
+    announced: Option<Announced>,
+}
+
+/// Where to say that the issuer announces a revocation feed.
+#[derive(Debug)]
+pub(super) struct Announced {
+    pub(super) revocations: Arc<Revocations>,
+    pub(super) address: watch::Sender<Option<Url>>,
 }
 
 /// Where the keys are.
@@ -38,7 +49,8 @@ enum Place {
 }
 
 impl Fetcher {
-    pub(super) fn new(issuer: Option<&str>, source: KeySource) -> Result<Self, BuildError> {
+    /// `announced`: whom to tell of a feed that discovery announces, where it is to be followed.
+    pub(super) fn new(issuer: Option<&str>, source: KeySource, announced: Option<Announced>) -> Result<Self, BuildError> {
         let not_a_url = "it is not a URL";
         let (place, first) = match (source, issuer) {
             (KeySource::Address(uri), _) => {
@@ -46,23 +58,14 @@ impl Fetcher {
                 (Place::Known(url.clone()), url)
             }
             (KeySource::Discovery, Some(issuer)) => {
-                let document = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
-                let by = Url::parse(&document).map_err(|_| BuildError::Issuer(not_a_url))?;
+                let by = discovery_address(issuer)?;
                 (Place::Announced { issuer: issuer.to_owned(), by: by.clone(), found: None }, by)
             }
             _ => return Err(BuildError::NoKeys),
         };
-        let mut client = Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(CONNECT_WITHIN)
-            .timeout(DONE_WITHIN)
-            .user_agent(concat!("passant-verifier/", env!("CARGO_PKG_VERSION")))
-            .https_only(first.scheme() == "https");
-        if first.scheme() == "http" {
-            client = client.tls_certs_only([]);
-        }
+        let client = client_for(&first).timeout(DONE_WITHIN);
         let client = client.build().map_err(|error| BuildError::HttpClient(error.to_string()))?;
-        Ok(Self { client, place, etag: None })
+        Ok(Self { client, place, etag: None, announced })
     }
 
     /// One attempt. `conditional`: whether keys are held that a 304 could confirm.
@@ -71,7 +74,8 @@ impl Fetcher {
             let address = self.locate(now).await?;
             self.key_set(address, conditional).await
         };
-        let outcome = tokio::time::timeout(DONE_WITHIN, attempt).await.unwrap_or(Err(FetchError::TimedOut));
+        let outcome =
+            tokio::time::timeout(DONE_WITHIN, attempt).await.unwrap_or(Err(FetchError::TimedOut(DONE_WITHIN.as_secs())));
         if outcome.is_err()
             && let Place::Announced { found, .. } = &mut self.place
         {
@@ -81,13 +85,18 @@ impl Fetcher {
     }
 
     async fn locate(&mut self, now: Duration) -> Result<Url, FetchError> {
-        let Self { client, place, etag } = self;
+        let Self { client, place, etag, announced } = self;
         match place {
             Place::Known(url) => Ok(url.clone()),
             Place::Announced { found: Some((url, at)), .. } if now.saturating_sub(*at) < DISCOVER_EVERY => Ok(url.clone()),
             Place::Announced { issuer, by, found } => {
-                let document = read(client.get(by.clone()).send().await?).await?;
-                let url = announced_address(&document, issuer, by)?;
+                let document = read(client.get(by.clone()).send().await?, MAX_JWKS_LEN).await?;
+                let (url, feed) = announced_addresses(&document, issuer, by)?;
+                // Before any key of this document counts, and for good: a document that leaves the feed out takes nothing back.
+                if let (Some(announced), Some(feed)) = (announced, feed) {
+                    announced.revocations.follow();
+                    announced.address.send_replace(Some(feed));
+                }
                 if found.as_ref().is_none_or(|(known, _)| *known != url) {
                     *etag = None;
                 }
@@ -108,7 +117,7 @@ impl Fetcher {
             return Ok(Fetched::NotModified { max_age });
         }
         let etag = response.headers().get(ETAG).filter(|etag| etag.len() <= MAX_ETAG_LEN).cloned();
-        let set = KeySet::parse(&read(response).await?)?;
+        let set = KeySet::parse(&read(response, MAX_JWKS_LEN).await?)?;
         self.etag = etag;
         Ok(Fetched::Keys { set, max_age })
     }
@@ -117,20 +126,22 @@ impl Fetcher {
 /// Why an attempt failed. Nothing in its text comes from the peer but a status.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum FetchError {
-    #[error("it took longer than 5 s")]
-    TimedOut,
+    #[error("it took longer than {0} s")]
+    TimedOut(u64),
     #[error("the request failed: {0}")]
     Request(&'static str),
     #[error("the answer has status {0}")]
     Status(u16, Option<Duration>),
-    #[error("the answer is larger than 256 KiB")]
-    TooLarge,
+    #[error("the answer is larger than {} KiB", .0 / 1024)]
+    TooLarge(usize),
     #[error("the discovery document is not a JSON object with issuer and jwks_uri")]
     BadDiscovery,
     #[error("the discovery document is of another issuer")]
     OtherIssuer,
     #[error("the discovery document names a jwks_uri of another origin")]
     OtherOrigin,
+    #[error("the discovery document names a passant_revocations_uri that is no address of the issuer's origin")]
+    OtherFeed,
     #[error("{0}")]
     BadKeys(#[from] JwksError),
 }
@@ -139,12 +150,17 @@ impl FetchError {
     pub(super) fn retry_after(&self) -> Option<Duration> {
         if let Self::Status(_, retry_after) = self { *retry_after } else { None }
     }
+
+    pub(super) fn of_status(response: &reqwest::Response) -> Self {
+        let seconds = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+        Self::Status(response.status().as_u16(), seconds.map(Duration::from_secs))
+    }
 }
 
 impl From<reqwest::Error> for FetchError {
     fn from(error: reqwest::Error) -> Self {
         match error {
-            e if e.is_timeout() => Self::TimedOut,
+            e if e.is_timeout() => Self::TimedOut(DONE_WITHIN.as_secs()),
             e if e.is_connect() => Self::Request("no connection"),
             e if e.is_body() || e.is_decode() => Self::Request("the answer broke off"),
             _ => Self::Request("the answer is not HTTP"),
@@ -153,30 +169,53 @@ impl From<reqwest::Error> for FetchError {
 }
 
 /// Reads a successful answer's body, and no more of it than is allowed.
-async fn read(mut response: reqwest::Response) -> Result<Vec<u8>, FetchError> {
+pub(super) async fn read(mut response: reqwest::Response, max_len: usize) -> Result<Vec<u8>, FetchError> {
     if response.status() != StatusCode::OK {
-        let seconds = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-        return Err(FetchError::Status(response.status().as_u16(), seconds.map(Duration::from_secs)));
+        return Err(FetchError::of_status(&response));
     }
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await? {
-        if body.len() + chunk.len() > MAX_JWKS_LEN {
-            return Err(FetchError::TooLarge);
+        if body.len() + chunk.len() > max_len {
+            return Err(FetchError::TooLarge(max_len));
         }
         body.extend_from_slice(&chunk);
     }
     Ok(body)
 }
 
-/// OpenID Connect Discovery 1.0, section 4.3: the document must name the very issuer that was asked.
-fn announced_address(document: &[u8], issuer: &str, asked: &Url) -> Result<Url, FetchError> {
+/// A client that goes where it is told and nowhere else; `first` says by which scheme.
+pub(super) fn client_for(first: &Url) -> ClientBuilder {
+    let client = Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(CONNECT_WITHIN)
+        .user_agent(concat!("passant-verifier/", env!("CARGO_PKG_VERSION")))
+        .https_only(first.scheme() == "https");
+    if first.scheme() == "http" { client.tls_certs_only([]) } else { client }
+}
+
+/// Where an issuer's discovery document is.
+pub(super) fn discovery_address(issuer: &str) -> Result<Url, BuildError> {
+    let document = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
+    Url::parse(&document).map_err(|_| BuildError::Issuer("it is not a URL"))
+}
+
+/// The addresses of the keys and, where there is one, of the feed. OpenID Connect Discovery 1.0, section 4.3: the document must
+/// name the very issuer that was asked.
+fn announced_addresses(document: &[u8], issuer: &str, asked: &Url) -> Result<(Url, Option<Url>), FetchError> {
     let document = parse_object(document).map_err(|_| FetchError::BadDiscovery)?;
     let text = |member| document.get(member).and_then(Value::as_str).ok_or(FetchError::BadDiscovery);
     if text("issuer")? != issuer {
         return Err(FetchError::OtherIssuer);
     }
     let url = Url::parse(text("jwks_uri")?).map_err(|_| FetchError::BadDiscovery)?;
-    if url.origin() == asked.origin() { Ok(url) } else { Err(FetchError::OtherOrigin) }
+    if url.origin() != asked.origin() {
+        return Err(FetchError::OtherOrigin);
+    }
+    let feed = document.get("passant_revocations_uri").map(|feed| {
+        let feed = feed.as_str().and_then(|feed| Url::parse(feed).ok());
+        feed.filter(|feed| feed.origin() == asked.origin()).ok_or(FetchError::OtherFeed)
+    });
+    Ok((url, feed.transpose()?))
 }
 
 fn max_age(headers: &HeaderMap) -> Option<Duration> {
@@ -199,7 +238,7 @@ mod tests {
         let asked = Url::parse("https://id.example.com/.well-known/openid-configuration").unwrap();
         let judge = |issuer_member: &str, jwks_uri: &str| {
             let document = format!(r#"{{"issuer":"{issuer_member}","jwks_uri":"{jwks_uri}"}}"#);
-            announced_address(document.as_bytes(), issuer, &asked).map_err(|error| error.to_string())
+            announced_addresses(document.as_bytes(), issuer, &asked).map(|(keys, _)| keys).map_err(|error| error.to_string())
         };
         assert_eq!(judge(issuer, "https://id.example.com:443/jwks").unwrap().path(), "/jwks");
         for other in ["https://id.example.com/", "http://id.example.com", "https://ID.example.com", "https://evil.example"] {
@@ -212,6 +251,31 @@ mod tests {
         }
         for other in ["/jwks", ""] {
             assert_eq!(judge(issuer, other), Err(FetchError::BadDiscovery.to_string()), "{other}");
+        }
+    }
+
+    #[test]
+    fn an_announced_feed_is_of_the_issuers_own_origin() {
+        let issuer = "https://id.example.com";
+        let asked = Url::parse("https://id.example.com/.well-known/openid-configuration").unwrap();
+        let judge = |feed: &str| {
+            let document = format!(r#"{{"issuer":"{issuer}","jwks_uri":"{issuer}/jwks"{feed}}}"#);
+            announced_addresses(document.as_bytes(), issuer, &asked).map(|(_, feed)| feed.map(|feed| feed.to_string()))
+        };
+        assert_eq!(judge("").unwrap(), None);
+        let feed = judge(r#","passant_revocations_uri":"https://id.example.com:443/revocations""#).unwrap();
+        assert_eq!(feed.as_deref(), Some("https://id.example.com/revocations"));
+        for odd in [
+            "null",
+            "7",
+            "\"\"",
+            "\"/revocations\"",
+            "\"https://evil.example/revocations\"",
+            "\"http://id.example.com/revocations\"",
+            "\"https://id.example.com:444/revocations\"",
+            "\"file:///etc/passwd\"",
+        ] {
+            assert!(matches!(judge(&format!(r#","passant_revocations_uri":{odd}"#)), Err(FetchError::OtherFeed)), "{odd}");
         }
     }
 

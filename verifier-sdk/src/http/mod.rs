@@ -1,28 +1,49 @@
-//! The background task that keeps a verifier's keys current. It is a thin shell: when to fetch is decided by
-//! [`schedule`], what to accept by [`fetch`] and the key set's own parser, and verification never waits for it.
+//! The background tasks that keep a verifier current: [`refresh`] its keys, [`feed`] its revocations, [`keep`] the file that
+//! outlives the process. They are thin shells around state machines, and verification never waits for them.
 
 mod budget;
+mod feed;
 mod fetch;
+mod keep;
+mod refresh;
 mod schedule;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use reqwest::Url;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::AbortHandle;
 
-use crate::builder::{BuildError, KeySource};
+use crate::builder::{BuildError, FeedSettings, FeedSource, KeySource};
 use crate::clock::Clock;
-use crate::keys::{KeyCell, KeyState};
+use crate::keys::KeyCell;
+use crate::policy::Policy;
+use crate::revocation::Revocations;
 use crate::verifier::Verifier;
-use fetch::{FetchError, Fetched, Fetcher};
+use feed::{FeedTask, Wire};
+use fetch::{Announced, Fetcher, discovery_address};
+use keep::Keeper;
+use refresh::KeyTask;
 use schedule::Schedule;
 
-/// The verifier's end of its background task; dropping it ends the task.
+/// The verifier's end of its background tasks; dropping it ends them.
 pub(crate) struct Follower {
-    commands: mpsc::Sender<Command>,
+    key_task: Option<mpsc::Sender<Command>>,
     published: watch::Receiver<()>,
-    task: AbortHandle,
+    tasks: Vec<AbortHandle>,
+}
+
+/// What the tasks work with.
+pub(crate) struct Plan {
+    pub(crate) policy: Policy,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) source: KeySource,
+    pub(crate) keys: Arc<KeyCell>,
+    pub(crate) feed: FeedSettings,
+    pub(crate) revocations: Arc<Revocations>,
+    pub(crate) last_known_good: Option<PathBuf>,
 }
 
 /// Messages that the task has not come to yet. More are dropped: a fetch brings the whole set, whichever kid asked for it.
@@ -30,120 +51,71 @@ const MAX_QUEUED: usize = 64;
 
 enum Command {
     LookFor(Box<str>),
+    FeedSays(Box<str>),
     Refresh(oneshot::Sender<Result<(), RefreshError>>),
 }
 
 impl Follower {
-    pub(crate) fn start(
-        issuer: Option<&str>,
-        source: KeySource,
-        keys: Arc<KeyCell>,
-        clock: Arc<dyn Clock>,
-    ) -> Result<Self, BuildError> {
+    /// Starts what the plan needs; `None` where that is nothing.
+    pub(crate) fn start(plan: Plan) -> Result<Option<Self>, BuildError> {
+        let Plan { policy, clock, source, keys, feed, revocations, last_known_good } = plan;
+        let given = match &feed.source {
+            FeedSource::Address(uri) => Some(Url::parse(uri).map_err(|_| BuildError::RevocationsUri("it is not a URL"))?),
+            _ => None,
+        };
+        let fixed = matches!(source, KeySource::Fixed(_));
+        let announced = matches!((&feed.source, &source), (FeedSource::Announced, KeySource::Discovery));
+        if fixed && given.is_none() {
+            return Ok(None);
+        }
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| BuildError::NoRuntime)?;
-        let fetcher = Fetcher::new(issuer, source)?;
-        let schedule = Schedule::new(clock.monotonic());
-        let (commands, inbox) = mpsc::channel(MAX_QUEUED);
-        let (announce, published) = watch::channel(());
-        let task = Task { keys, clock, fetcher, schedule, announce, waiting: Vec::new() };
-        Ok(Self { commands, published, task: runtime.spawn(task.run(inbox)).abort_handle() })
+        let (published, arrivals) = watch::channel(());
+        let (address, found) = watch::channel(given.clone());
+        let mut follower = Self { key_task: None, published: arrivals, tasks: Vec::new() };
+
+        if let (Some(path), Some(issuer)) = (last_known_good, policy.issuer.clone()) {
+            let keeper = Keeper { path, issuer, keys: keys.clone(), revocations: revocations.clone(), clock: clock.clone() };
+            keeper.begin(announced.then_some(&address));
+            follower.tasks.push(runtime.spawn(keeper.run(published.subscribe(), found.clone())).abort_handle());
+        }
+        let wire = if announced || given.is_some() {
+            let first = match (given, &policy.issuer) {
+                (Some(given), _) => given,
+                (None, Some(issuer)) => discovery_address(issuer)?,
+                (None, None) => return Err(BuildError::RevocationsWithoutIssuer),
+            };
+            Some(Wire::new(&first, feed.bearer)?)
+        } else {
+            None
+        };
+        if !fixed {
+            let tell = announced.then(|| Announced { revocations: revocations.clone(), address });
+            let fetcher = Fetcher::new(policy.issuer.as_deref(), source, tell)?;
+            let (commands, inbox) = mpsc::channel(MAX_QUEUED);
+            let schedule = Schedule::new(clock.monotonic());
+            let (keys, clock, published) = (keys.clone(), clock.clone(), published.clone());
+            let task = KeyTask { keys, clock, fetcher, schedule, published, waiting: Vec::new() };
+            follower.tasks.push(runtime.spawn(task.run(inbox)).abort_handle());
+            follower.key_task = Some(commands);
+        }
+        if let Some(wire) = wire {
+            let (name, address, key_task) = (feed.name, found, follower.key_task.clone());
+            let task = FeedTask { revocations, keys, policy, clock, wire, name, address, published, key_task };
+            follower.tasks.push(runtime.spawn(task.run()).abort_handle());
+        }
+        Ok(Some(follower))
     }
 
     pub(crate) fn look_for(&self, kid: &str) {
-        let _ = self.commands.try_send(Command::LookFor(kid.into()));
+        if let Some(key_task) = &self.key_task {
+            let _ = key_task.try_send(Command::LookFor(kid.into()));
+        }
     }
 }
 
 impl Drop for Follower {
     fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-struct Task {
-    keys: Arc<KeyCell>,
-    clock: Arc<dyn Clock>,
-    fetcher: Fetcher,
-    schedule: Schedule,
-    announce: watch::Sender<()>,
-    waiting: Vec<oneshot::Sender<Result<(), RefreshError>>>,
-}
-
-impl Task {
-    async fn run(mut self, mut inbox: mpsc::Receiver<Command>) {
-        loop {
-            for command in std::iter::from_fn(|| inbox.try_recv().ok()).take(MAX_QUEUED) {
-                self.take(command);
-            }
-            let wait = self.schedule.wait(self.clock.monotonic());
-            if wait.is_zero() {
-                self.refresh().await;
-                continue;
-            }
-            tokio::select! {
-                () = tokio::time::sleep(wait) => {}
-                command = inbox.recv() => match command {
-                    Some(command) => self.take(command),
-                    None => return,
-                },
-            }
-        }
-    }
-
-    fn take(&mut self, command: Command) {
-        match command {
-            Command::LookFor(kid) => {
-                if self.keys.current().is_none_or(|current| current.set().get(&kid).is_none()) {
-                    self.schedule.unknown_kid(self.clock.monotonic(), kid);
-                }
-            }
-            Command::Refresh(asker) => {
-                self.schedule.demand();
-                self.waiting.push(asker);
-            }
-        }
-    }
-
-    /// One attempt, whatever and however many asked for it.
-    async fn refresh(&mut self) {
-        let started = self.clock.monotonic();
-        let held = self.keys.current();
-        let outcome = self.fetcher.fetch(started, held.is_some()).await;
-        let outcome = match (outcome, held) {
-            (Ok(Fetched::Keys { set, max_age }), _) => Ok((Arc::new(set), max_age, true)),
-            (Ok(Fetched::NotModified { max_age }), Some(held)) => Ok((held.set().clone(), max_age, false)),
-            (Ok(Fetched::NotModified { .. }), None) => Err(FetchError::Status(304, None)),
-            (Err(failure), _) => Err(failure),
-        };
-        let answer = match outcome {
-            Ok((set, max_age, is_new)) => {
-                if is_new {
-                    for skipped in set.skipped() {
-                        let kid = skipped.kid.as_deref().unwrap_or("-");
-                        if skipped.reason.is_leak() {
-                            tracing::error!(kid, "a key of the issuer's set is not used: {}", skipped.reason);
-                        } else {
-                            tracing::warn!(kid, "a key of the issuer's set is not used: {}", skipped.reason);
-                        }
-                    }
-                }
-                let fresh_for = self.schedule.succeeded(self.clock.monotonic(), max_age);
-                self.keys.publish(set, started, fresh_for);
-                self.announce.send_replace(());
-                Ok(())
-            }
-            Err(failure) => {
-                let now = self.clock.monotonic();
-                let has_keys = matches!(self.keys.state(now), KeyState::Fresh | KeyState::Stale);
-                tracing::warn!(has_keys, "the issuer's keys could not be refreshed: {failure}");
-                self.schedule.failed(now, has_keys, failure.retry_after());
-                self.keys.note_failure(failure.to_string());
-                Err(RefreshError(failure.to_string()))
-            }
-        };
-        for asker in self.waiting.drain(..) {
-            let _ = asker.send(answer.clone());
-        }
+        self.tasks.iter().for_each(AbortHandle::abort);
     }
 }
 
@@ -165,7 +137,10 @@ impl Verifier {
                 }
             }
         };
-        tokio::time::timeout(timeout, arrival).await.map_err(|_| NotReady(self.health().last_failure))
+        tokio::time::timeout(timeout, arrival).await.map_err(|_| {
+            let health = self.health();
+            NotReady(health.last_failure.or(health.revocations.and_then(|revocations| revocations.last_failure)))
+        })
     }
 
     /// Fetches the keys now and waits for the outcome. For tests and for an administrator's hand: the background task needs no
@@ -174,19 +149,19 @@ impl Verifier {
     /// # Errors
     /// When the attempt fails; the keys held so far stay.
     pub async fn refresh(&self) -> Result<(), RefreshError> {
-        let Some(follower) = &self.inner.follower else {
+        let Some(key_task) = self.inner.follower.as_ref().and_then(|follower| follower.key_task.as_ref()) else {
             return Ok(());
         };
         let (asker, answer) = oneshot::channel();
         let gone = || RefreshError("the background task has ended with its runtime".into());
-        follower.commands.send(Command::Refresh(asker)).await.map_err(|_| gone())?;
+        key_task.send(Command::Refresh(asker)).await.map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
     }
 }
 
-/// The keys did not arrive in time.
+/// Keys or revocations did not arrive in time.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("no usable keys yet ({})", .0.as_deref().unwrap_or("the first attempt has not ended"))]
+#[error("not ready yet ({})", .0.as_deref().unwrap_or("the first attempt has not ended"))]
 pub struct NotReady(Option<String>);
 
 /// A refresh of the keys failed.

@@ -15,6 +15,7 @@ pub(super) struct Schedule {
     demanded: bool,
     failures: u32,
     unknown_kids: UnknownKids,
+    feed_says: UnknownKids,
     jitter: Jitter,
 }
 
@@ -37,6 +38,7 @@ impl Schedule {
             demanded: false,
             failures: 0,
             unknown_kids: UnknownKids::new(now),
+            feed_says: UnknownKids::new(now),
             jitter: Jitter::random(),
         }
     }
@@ -58,6 +60,15 @@ impl Schedule {
             return;
         }
         self.demanded |= self.unknown_kids.admit(now, kid);
+    }
+
+    /// A message of the revocation feed names a key or a key set that is not held. It has a budget of its own, which no stranger's
+    /// token can spend.
+    pub(super) fn feed_says(&mut self, now: Duration, because: Box<str>) {
+        if now < self.not_before {
+            return;
+        }
+        self.demanded |= self.feed_says.admit(now, because);
     }
 
     /// An attempt brought or confirmed keys; answers for how long they are fresh. The next attempt comes at three quarters of
@@ -84,14 +95,14 @@ impl Schedule {
 
 /// Chance enough to keep a fleet out of step (SplitMix64); nothing secret hangs on it.
 #[derive(Debug)]
-struct Jitter(u64);
+pub(super) struct Jitter(u64);
 
 impl Jitter {
-    fn random() -> Self {
+    pub(super) fn random() -> Self {
         Self(RandomState::new().hash_one(0))
     }
 
-    fn between(&mut self, low: f64, high: f64) -> f64 {
+    pub(super) fn between(&mut self, low: f64, high: f64) -> f64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -181,6 +192,26 @@ mod tests {
         assert!(schedule.wait(Duration::ZERO) > MINUTE);
         schedule.unknown_kid(MINUTE, "k".into());
         assert_eq!(schedule.wait(MINUTE), Duration::ZERO);
+    }
+
+    #[test]
+    fn what_the_feed_says_is_heard_though_strangers_have_spent_their_budget_but_not_again_and_again() {
+        let mut schedule = Schedule::new(Duration::ZERO);
+        schedule.succeeded(Duration::ZERO, None);
+        let mut fetches = 0;
+        for i in 0..100 {
+            schedule.unknown_kid(MINUTE, format!("k{i}").into());
+        }
+        schedule.succeeded(MINUTE, None);
+        for _ in 0..100 {
+            schedule.feed_says(MINUTE, "digest".into());
+            fetches += u32::from(schedule.wait(MINUTE).is_zero());
+            schedule.succeeded(MINUTE, None);
+        }
+        assert_eq!(fetches, 1);
+        schedule.failed(MINUTE, true, Some(MINUTE));
+        schedule.feed_says(MINUTE, "another".into());
+        assert_eq!(schedule.wait(MINUTE), MINUTE, "nor against a Retry-After");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::escape::escaped;
 use crate::header::{ALGORITHM, is_kid};
 use crate::json::{Object, Value, parse_object};
 use crate::keys::rsa;
-use crate::signature::{PublicKey, rs256_key};
+use crate::signature::{PublicKey, rs256_key, sha256};
 
 /// Larger documents are refused.
 pub(crate) const MAX_JWKS_LEN: usize = 256 * 1024;
@@ -21,14 +21,15 @@ const MAX_KEYS: usize = 64;
 pub(crate) struct KeySet {
     keys: HashMap<Box<str>, Box<dyn PublicKey>>,
     skipped: Vec<SkippedKey>,
+    document: Box<[u8]>,
 }
 
 impl KeySet {
-    pub(crate) fn parse(document: &[u8]) -> Result<Self, JwksError> {
-        if document.len() > MAX_JWKS_LEN {
+    pub(crate) fn parse(text: &[u8]) -> Result<Self, JwksError> {
+        if text.len() > MAX_JWKS_LEN {
             return Err(JwksError::TooLarge);
         }
-        let document = parse_object(document).map_err(|_| JwksError::NotAKeySet)?;
+        let document = parse_object(text).map_err(|_| JwksError::NotAKeySet)?;
         let Some(Value::Array(entries)) = document.get("keys") else {
             return Err(JwksError::NotAKeySet);
         };
@@ -39,7 +40,7 @@ impl KeySet {
         for kid in entries.iter().filter_map(rsa_kid) {
             *uses_of_kid.entry(kid).or_default() += 1;
         }
-        let mut set = Self { keys: HashMap::new(), skipped: Vec::new() };
+        let mut set = Self { keys: HashMap::new(), skipped: Vec::new(), document: text.into() };
         for entry in entries {
             match usable(entry, &uses_of_kid) {
                 Ok((kid, key)) => {
@@ -59,8 +60,25 @@ impl KeySet {
         self.keys.len()
     }
 
+    pub(crate) fn kids(&self) -> impl Iterator<Item = &str> {
+        self.keys.keys().map(|kid| &**kid)
+    }
+
     pub(crate) fn skipped(&self) -> &[SkippedKey] {
         &self.skipped
+    }
+}
+
+#[cfg_attr(not(feature = "http"), expect(dead_code, reason = "only what fetches keys compares and keeps them"))]
+impl KeySet {
+    /// The text that it was read from.
+    pub(crate) fn document(&self) -> &[u8] {
+        &self.document
+    }
+
+    /// The text's SHA-256 in base64url, by which the revocation feed says which set is published.
+    pub(crate) fn digest(&self) -> String {
+        base64url::encode(&sha256(&self.document))
     }
 }
 
@@ -98,6 +116,8 @@ pub enum SkipReason {
     WeakExponent,
     /// Something about the key is not as RFC 7517 and RFC 7518 have it.
     Malformed,
+    /// The revocation feed says that the key was revoked.
+    Revoked,
 }
 
 impl SkipReason {
@@ -120,6 +140,7 @@ impl fmt::Display for SkipReason {
             Self::WeakModulus => "its modulus is weak",
             Self::WeakExponent => "its exponent is not 65537",
             Self::Malformed => "it is malformed",
+            Self::Revoked => "it was revoked",
         })
     }
 }

@@ -10,7 +10,9 @@ use std::time::Duration;
 use arc_swap::{ArcSwapOption, Guard};
 
 use crate::error::{Reason, VerifyError};
-use jwks::{KeySet, SkippedKey};
+use crate::escape::escaped;
+use crate::revocation::RevocationHealth;
+use jwks::{KeySet, SkipReason, SkippedKey};
 
 /// The three ages of keys, and the time before there are any.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -39,6 +41,8 @@ pub struct Health {
     pub age: Option<Duration>,
     /// Why the last refresh failed; `None` after one that succeeded.
     pub last_failure: Option<String>,
+    /// How the revocation feed is doing; `None` where none is followed.
+    pub revocations: Option<RevocationHealth>,
 }
 
 /// A key set and how long it counts.
@@ -51,7 +55,32 @@ pub(crate) struct Snapshot {
 #[derive(Debug, Clone, Copy)]
 enum Validity {
     Forever,
-    Since { confirmed_at: Duration, fresh_for: Duration },
+    Since(Confirmed),
+}
+
+/// When the issuer last confirmed keys.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Confirmed {
+    pub(crate) at: Duration,
+    /// How long ago that already was at `at`: more than nothing only for keys from a file.
+    pub(crate) age_then: Duration,
+    pub(crate) fresh_for: Duration,
+}
+
+impl Confirmed {
+    fn age(self, now: Duration) -> Duration {
+        now.saturating_sub(self.at).saturating_add(self.age_then)
+    }
+}
+
+impl Snapshot {
+    /// How long ago the issuer confirmed the keys, where it is asked at all.
+    pub(crate) fn age(&self, now: Duration) -> Option<Duration> {
+        match self.validity {
+            Validity::Forever => None,
+            Validity::Since(confirmed) => Some(confirmed.age(now)),
+        }
+    }
 }
 
 #[cfg_attr(not(feature = "http"), expect(dead_code, reason = "only what fetches keys publishes them"))]
@@ -94,18 +123,21 @@ impl KeyCell {
         self.state_of(self.current.load().as_deref(), now)
     }
 
-    pub(crate) fn health(&self, now: Duration) -> Health {
+    /// `is_dead`: whether a key of the set was revoked.
+    pub(crate) fn health(&self, now: Duration, is_dead: impl Fn(&str) -> bool) -> Health {
         let snapshot = self.current.load();
         let snapshot = snapshot.as_deref();
+        let mut skipped_keys = snapshot.map_or_else(Vec::new, |snapshot| snapshot.set.skipped().to_vec());
+        let dead: Vec<_> = snapshot.iter().flat_map(|snapshot| snapshot.set.kids()).filter(|kid| is_dead(kid)).collect();
+        let usable_keys = snapshot.map_or(0, |snapshot| snapshot.set.len()).saturating_sub(dead.len());
+        skipped_keys.extend(dead.iter().map(|kid| SkippedKey { kid: Some(escaped(kid)), reason: SkipReason::Revoked }));
         Health {
             keys: self.state_of(snapshot, now),
-            usable_keys: snapshot.map_or(0, |snapshot| snapshot.set.len()),
-            skipped_keys: snapshot.map_or_else(Vec::new, |snapshot| snapshot.set.skipped().to_vec()),
-            age: snapshot.and_then(|snapshot| match snapshot.validity {
-                Validity::Forever => None,
-                Validity::Since { confirmed_at, .. } => Some(now.saturating_sub(confirmed_at)),
-            }),
+            usable_keys,
+            skipped_keys,
+            age: snapshot.and_then(|snapshot| snapshot.age(now)),
             last_failure: self.last_failure.load().as_deref().cloned(),
+            revocations: None,
         }
     }
 
@@ -113,9 +145,9 @@ impl KeyCell {
         match snapshot.map(|snapshot| snapshot.validity) {
             None => KeyState::Missing,
             Some(Validity::Forever) => KeyState::Fresh,
-            Some(Validity::Since { confirmed_at, fresh_for }) => match now.saturating_sub(confirmed_at) {
+            Some(Validity::Since(confirmed)) => match confirmed.age(now) {
                 age if age > self.max_stale => KeyState::Dead,
-                age if age > fresh_for => KeyState::Stale,
+                age if age > confirmed.fresh_for => KeyState::Stale,
                 _ => KeyState::Fresh,
             },
         }
@@ -128,9 +160,9 @@ impl KeyCell {
         self.current.load_full()
     }
 
-    /// Publishes keys that the issuer confirmed at `confirmed_at`.
-    pub(crate) fn publish(&self, set: Arc<KeySet>, confirmed_at: Duration, fresh_for: Duration) {
-        self.current.store(Some(Arc::new(Snapshot { set, validity: Validity::Since { confirmed_at, fresh_for } })));
+    /// Publishes keys that the issuer confirmed.
+    pub(crate) fn publish(&self, set: Arc<KeySet>, confirmed: Confirmed) {
+        self.current.store(Some(Arc::new(Snapshot { set, validity: Validity::Since(confirmed) })));
         self.last_failure.store(None);
     }
 

@@ -91,3 +91,28 @@ async fn without_keys_the_answer_is_503_with_retry_after_and_no_challenge() {
     assert_eq!((status, headers["retry-after"].to_str().unwrap()), (StatusCode::SERVICE_UNAVAILABLE, "1"));
     assert!(!headers.contains_key("www-authenticate") && body.contains("keys_missing"), "{body}");
 }
+
+#[tokio::test]
+async fn a_route_can_demand_that_revocations_were_heard_just_now() {
+    use std::time::Duration;
+
+    use passant_verifier::{ManualClock, Verifier};
+
+    use crate::feed::{Feed, signed};
+    use crate::support::{AUDIENCE, ISSUER, NOW, jwks};
+
+    let clock = ManualClock::at(NOW);
+    let builder = Verifier::builder().issuer(ISSUER).audience(AUDIENCE).clock(clock.clone()).revocations_handed_in();
+    let verifier = builder.static_jwks(jwks(&[TestKey::first().jwk()])).build().unwrap();
+    verifier.take_revocations(&signed(&TestKey::first(), &Feed::new().snapshot())).unwrap();
+    let token = format!("Bearer {}", TestKey::first().sign(&claims()));
+    clock.advance(Duration::from_secs(31));
+    for (seconds, status) in [(31, StatusCode::OK), (30, StatusCode::SERVICE_UNAVAILABLE)] {
+        let layer = verifier.layer().require_fresh(Duration::from_secs(seconds)).require_fresh(Duration::from_secs(60));
+        let (told, headers, body) = answer(Router::new().route("/orders", get(caller)).layer(layer), &[&token]).await;
+        assert_eq!(told, status);
+        let unavailable = told == StatusCode::SERVICE_UNAVAILABLE;
+        assert_eq!((headers.contains_key("retry-after"), body.contains("revocations_stale")), (unavailable, unavailable));
+        assert!(!headers.contains_key("www-authenticate"));
+    }
+}

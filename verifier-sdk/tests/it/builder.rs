@@ -40,3 +40,32 @@ fn a_further_audience_is_one_more_and_not_another() {
         assert_eq!(reason(&verifier, &TestKey::first().sign(&claims)), None);
     }
 }
+
+#[test]
+fn settings_of_revocations_that_make_no_sense_are_refused() {
+    let keys = jwks(&[TestKey::first().jwk()]);
+    let builder = || Verifier::builder().issuer(ISSUER).audience(AUDIENCE).static_jwks(keys.clone());
+    assert_eq!(builder().revocations_max_age(Duration::ZERO).build().unwrap_err(), BuildError::RevocationsMaxAge);
+    assert!(builder().revocations_max_age(Duration::from_secs(1)).revocations_handed_in().build().is_ok());
+    let any = Verifier::builder().dangerous_accept_any_issuer().audience(AUDIENCE).static_jwks(keys.clone());
+    assert_eq!(any.revocations_handed_in().build().unwrap_err(), BuildError::RevocationsWithoutIssuer);
+}
+
+#[cfg(feature = "http")]
+#[test]
+fn addresses_secrets_and_names_of_the_feed_are_judged_before_anything_is_fetched() {
+    let keys = jwks(&[TestKey::first().jwk()]);
+    let builder = || Verifier::builder().issuer(ISSUER).audience(AUDIENCE).static_jwks(keys.clone());
+    for uri in ["", "id.example.com/revocations", "http://id.example.com/revocations", "ftp://id.example.com"] {
+        assert!(matches!(builder().revocations(uri).build().unwrap_err(), BuildError::RevocationsUri(_)), "{uri}");
+    }
+    for secret in ["", "a b", "a\nb", "\u{e4}", &"x".repeat(4_097)] {
+        assert_eq!(builder().feed_bearer(secret).build().unwrap_err(), BuildError::FeedBearer, "{secret}");
+    }
+    for (name, instance) in [("", "i"), ("n", ""), ("n n", "i"), ("n", "i\n"), (&*"n".repeat(65), "i"), ("\u{e4}", "i")] {
+        assert_eq!(builder().follower_name(name, instance).build().unwrap_err(), BuildError::FollowerName, "{name} {instance}");
+    }
+    assert!(matches!(builder().last_known_good("kept").build().unwrap_err(), BuildError::LastKnownGood(_)));
+    let nameless = Verifier::builder().issuer(ISSUER).audience(AUDIENCE).last_known_good("/");
+    assert!(matches!(nameless.build().unwrap_err(), BuildError::LastKnownGood(_)));
+}

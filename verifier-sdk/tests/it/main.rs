@@ -1,4 +1,4 @@
-//! The verifier from outside: hostile tokens (V01–V76), hostile key servers (V80–V93), and axum.
+//! The verifier from outside: hostile tokens (V01–V76), hostile key servers (V80–V93), the revocation feed, and axum.
 
 #[cfg(feature = "axum")]
 #[cfg(test)]
@@ -7,6 +7,16 @@ mod axum_layer;
 mod builder;
 #[cfg(test)]
 mod claims;
+#[cfg(test)]
+mod feed;
+#[cfg(feature = "http")]
+#[cfg(test)]
+mod feed_server;
+#[cfg(test)]
+mod following;
+#[cfg(feature = "http")]
+#[cfg(test)]
+mod hostile_feeds;
 #[cfg(feature = "http")]
 #[cfg(test)]
 mod hostile_servers;
@@ -18,6 +28,9 @@ mod key_sets;
 #[cfg(feature = "http")]
 #[cfg(test)]
 mod outages;
+#[cfg(feature = "http")]
+#[cfg(test)]
+mod restarts;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
@@ -25,3 +38,5 @@ mod tokens;
 #[cfg(feature = "http")]
 #[cfg(test)]
 mod unknown_keys;
+#[cfg(test)]
+mod vectors;

@@ -14,9 +14,11 @@ use super::client_answer::ClientAnswer;
 use super::form::FormBody;
 use super::pages::error::PageError;
 use super::redirect;
+use super::source;
 use super::visit::Visit;
 use crate::app::App;
 use crate::clock::UnixTime;
+use crate::domain::audit::Source;
 use crate::domain::authorization_request::{AuthorizationRequest, HANDLE_PREFIX, LIFE, RequestError, Seen, Step, next_step};
 use crate::domain::claims::ID_TOKEN_TYP;
 use crate::domain::client::Client;
@@ -48,19 +50,20 @@ pub(super) async fn get(State(app): State<Arc<App>>, visit: Visit) -> Result<Res
     let seen = Seen { session, remembered: &remembered, requested_at: visit.now, now: visit.now };
     let mut step = next_step(&request, &client, seen);
     if !matches!(step, Step::SignIn | Step::Consent) {
-        let asked = approval::Asked { client: &client, read_at, request: &request, answers: None, source: visit.source };
+        let asked = approval::Asked { client: &client, read_at, request: &request, answers: None, source: visit.source.clone() };
         if let Some(answer) = approval::take(&app, step, &asked, signed_in.as_ref(), visit.now).await? {
             return Ok(answer);
         }
         step = Step::Consent;
     }
-    let handle = keep(&app, request, Some(visit.browser.hash()), visit.now).await?;
+    let handle = keep(&app, request, Some(visit.browser.hash()), &visit.source, visit.now).await?;
     Ok(visit.browser.remember(resume::show(step, &handle)))
 }
 
 /// By POST: it may come from another site and so without our cookies. The request is kept, and followed by GET.
 pub(super) async fn post(State(app): State<Arc<App>>, request: Request) -> Result<Response, PageError> {
     let bare = request.uri().query().is_none_or(str::is_empty);
+    let source = source::of(request.headers(), request.extensions());
     let FormBody(params) = FormBody::read(request).await.map_err(|why| PageError::bad_form(&why))?;
     let now = app.now();
     if !bare {
@@ -68,7 +71,7 @@ pub(super) async fn post(State(app): State<Arc<App>>, request: Request) -> Resul
     }
     match judge(&app, &params, now).await? {
         Judged::Good(good) => {
-            let handle = keep(&app, good.2, None, now).await?;
+            let handle = keep(&app, good.2, None, &source, now).await?;
             Ok(redirect::to(&resume::path(handle.expose())))
         }
         Judged::Back(answer) => Ok(answer),
@@ -120,16 +123,21 @@ fn with_hint(app: &App, params: &Params, request: AuthorizationRequest) -> Resul
     }
 }
 
-/// Keeps a request while the person signs in and decides.
+/// Keeps a request while the person signs in and decides. Nobody is turned away because too many wait: whoever sends thousands would
+/// keep out everybody else behind the same address.
 async fn keep(
     app: &Arc<App>,
     request: AuthorizationRequest,
     browser_hash: Option<TokenHash>,
+    source: &Source,
     now: UnixTime,
 ) -> Result<OpaqueToken, PageError> {
     let handle = OpaqueToken::random(HANDLE_PREFIX);
     let handle_hash = handle.hash();
-    let kept = KeptRequest { handle_hash, browser_hash, request, created_at: now, expires_at: now + LIFE };
-    authorization_requests::keep(&app.db, kept).await?;
+    let kept = KeptRequest { handle_hash, browser_hash, followed: false, request, created_at: now, expires_at: now + LIFE };
+    let gone = authorization_requests::keep(&app.db, kept, app.room_for_requests(source.address.as_deref())).await?;
+    if gone > 0 {
+        tracing::info!(gone, "too many requests wait to be answered: this one took the place of another");
+    }
     Ok(handle)
 }

@@ -116,7 +116,13 @@ pub(crate) async fn find(app: &Arc<App>, handle: Option<&str>, browser: &Browser
         return Err(gone());
     }
     let ours = match &kept.browser_hash {
-        Some(bound) => bound.matches(&browser.hash()),
+        Some(bound) => {
+            let ours = bound.matches(&browser.hash());
+            if ours && !kept.followed {
+                authorization_requests::follow(&app.db, handle.hash(), now).await?;
+            }
+            ours
+        }
         None => {
             // For this browser the request begins now: a sign-in from before does not answer its `prompt=login`.
             kept.created_at = now;

@@ -10,11 +10,16 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use http_body::{Body as HttpBody, Frame, SizeHint};
+use hyper::body::Incoming;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::framing::Framing;
 use crate::clock::Clock;
 use crate::config::Limits;
+
+/// How long a request's body may be on its way before its connection could be closed for the sake of others: one that is sent at once
+/// is here by then.
+const AT_ONCE: Duration = Duration::from_millis(250);
 
 /// How a connection that speaks HTTP/2 begins (RFC 9113, section 3.4).
 const PREFACE: &[u8] = b"PRI ";
@@ -34,6 +39,7 @@ pub(super) struct Patience {
     idle: Duration,
     answer: Duration,
     stalled: Duration,
+    stream: Duration,
 }
 
 impl Patience {
@@ -43,6 +49,8 @@ impl Patience {
             idle: limits.idle_timeout,
             answer: limits.request_timeout,
             stalled: limits.request_timeout + limits.idle_timeout,
+            // Something is said every ten seconds.
+            stream: Duration::from_secs(60),
         }
     }
 }
@@ -50,7 +58,8 @@ impl Patience {
 /// Since when a connection could be closed for the sake of others; those that come first are closed first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Dispensable {
-    /// It has asked for nothing.
+    /// It has asked for nothing, or for something that does not come to its end. The two are one, so that the oldest go first: while
+    /// others drip bodies, those that have asked for nothing are those that have just come.
     Waiting(Duration),
     /// An answer has been on its way for longer than a request may take.
     NotTaking(Duration),
@@ -58,9 +67,8 @@ pub(super) enum Dispensable {
 
 /// All times are of the monotonic clock.
 struct State {
-    /// When each request began that is being answered. Bytes prolong none: over HTTP/2, a client that takes no answer may exchange
-    /// pings for ever.
-    answering: BTreeMap<u64, Duration>,
+    /// What is being answered. Bytes prolong none: over HTTP/2, a client that takes no answer may exchange pings for ever.
+    answering: BTreeMap<u64, Request>,
     next_request: u64,
     /// When the last byte went in or out.
     byte_at: Duration,
@@ -68,6 +76,15 @@ struct State {
     head_since: Option<Duration>,
     idle_since: Duration,
     beginning: Beginning,
+}
+
+/// A request that is being answered.
+struct Request {
+    /// When it began; of a stream, when a piece of it was last taken.
+    since: Duration,
+    /// Whether all of it has come, or nothing more of it is waited for.
+    whole: bool,
+    stream: bool,
 }
 
 enum Beginning {
@@ -114,9 +131,15 @@ impl State {
     fn request_begins(&mut self, now: Duration) -> u64 {
         let number = self.next_request;
         self.next_request += 1;
-        self.answering.insert(number, now);
+        self.answering.insert(number, Request { since: now, whole: false, stream: false });
         self.head_since = None;
         number
+    }
+
+    fn request_is_whole(&mut self, number: u64) {
+        if let Some(request) = self.answering.get_mut(&number) {
+            request.whole = true;
+        }
     }
 
     fn request_ends(&mut self, number: u64, now: Duration) {
@@ -124,25 +147,36 @@ impl State {
         self.idle_since = now;
     }
 
-    /// Requests are numbered as they begin: the first is the oldest.
-    fn oldest(&self) -> Option<Duration> {
-        self.answering.first_key_value().map(|(_, since)| *since)
+    /// An answer goes on for as long as its pieces are taken.
+    fn streams(&mut self, number: u64, now: Duration) {
+        if let Some(request) = self.answering.get_mut(&number) {
+            *request = Request { since: now, whole: true, stream: true };
+        }
     }
 
     fn overdue(&self, now: Duration, patience: Patience) -> Option<&'static str> {
         let past = |since: Duration, limit: Duration| now.saturating_sub(since) >= limit;
-        match (self.oldest(), self.head_since) {
-            (None, Some(since)) => past(since, patience.head).then_some("the head of a request did not come in time"),
-            (None, None) => past(self.idle_since, patience.idle).then_some("idle"),
-            (Some(since), _) => past(since, patience.stalled).then_some("an answer was not taken in time"),
+        match (self.answering.is_empty(), self.head_since) {
+            (true, Some(since)) => past(since, patience.head).then_some("the head of a request did not come in time"),
+            (true, None) => past(self.idle_since, patience.idle).then_some("idle"),
+            (false, _) => {
+                let limit = |request: &Request| if request.stream { patience.stream } else { patience.stalled };
+                let late = self.answering.values().any(|request| past(request.since, limit(request)));
+                late.then_some("an answer was not taken in time")
+            }
         }
     }
 
     fn dispensable(&self, now: Duration, patience: Patience) -> Option<Dispensable> {
-        match self.oldest() {
-            None => Some(Dispensable::Waiting(self.head_since.unwrap_or(self.idle_since))),
-            Some(since) => (now.saturating_sub(since) > patience.answer).then_some(Dispensable::NotTaking(since)),
+        let Some(oldest) = self.answering.values().map(|request| request.since).min() else {
+            return Some(Dispensable::Waiting(self.head_since.unwrap_or(self.idle_since)));
+        };
+        if self.answering.values().all(|request| !request.whole) {
+            return (now.saturating_sub(oldest) > AT_ONCE).then_some(Dispensable::Waiting(oldest));
         }
+        let limit = |request: &Request| if request.stream { patience.stream } else { patience.answer };
+        let late = self.answering.values().filter(|request| now.saturating_sub(request.since) > limit(request));
+        late.map(|request| Dispensable::NotTaking(request.since)).min()
     }
 }
 
@@ -152,10 +186,63 @@ pub(super) struct Answering {
     number: u64,
 }
 
+impl Answering {
+    /// Notes that the answer has no end, and that a piece of it was taken.
+    pub(super) fn streams(&self) {
+        let now = self.activity.clock.monotonic();
+        self.activity.state().streams(self.number, now);
+    }
+}
+
 impl Drop for Answering {
     fn drop(&mut self) {
         let now = self.activity.clock.monotonic();
         self.activity.state().request_ends(self.number, now);
+    }
+}
+
+impl Answering {
+    /// Notes that nothing of the request is to come any more.
+    pub(super) fn has_come_whole(&self) {
+        self.activity.state().request_is_whole(self.number);
+    }
+
+    /// The body of the request, watched until the last of it was read or nobody wants more of it.
+    pub(super) fn coming(&self, body: Incoming) -> Coming {
+        if body.is_end_stream() {
+            self.has_come_whole();
+        }
+        Coming { body, activity: self.activity.clone(), number: self.number }
+    }
+}
+
+/// A body that is on its way.
+pub(super) struct Coming {
+    body: Incoming,
+    activity: Activity,
+    number: u64,
+}
+
+impl Drop for Coming {
+    fn drop(&mut self) {
+        self.activity.state().request_is_whole(self.number);
+    }
+}
+
+impl HttpBody for Coming {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 
@@ -262,7 +349,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
 /// A body whose request is being answered until the last of it was taken.
 pub(super) struct Answer {
     pub(super) body: Body,
-    pub(super) _answering: Answering,
+    pub(super) answering: Answering,
+    /// Whether it has no end.
+    pub(super) streams: bool,
 }
 
 impl HttpBody for Answer {
@@ -270,7 +359,11 @@ impl HttpBody for Answer {
     type Error = axum::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
+        let piece = Pin::new(&mut self.body).poll_frame(cx);
+        if self.streams && piece.is_ready() {
+            self.answering.streams();
+        }
+        piece
     }
 
     fn is_end_stream(&self) -> bool {
@@ -291,6 +384,7 @@ mod tests {
         idle: Duration::from_secs(60),
         answer: Duration::from_secs(30),
         stalled: Duration::from_secs(90),
+        stream: Duration::from_secs(60),
     };
 
     fn at(second: u64) -> Duration {
@@ -365,10 +459,30 @@ mod tests {
     }
 
     #[test]
+    fn stream_lasts_for_as_long_as_it_is_taken() {
+        let mut state = State::new(at(0));
+        let stream = state.request_begins(at(1));
+        for second in (10..1000).step_by(10) {
+            state.streams(stream, at(second));
+            let late = at(second + 59);
+            assert_eq!((state.overdue(late, PATIENCE), state.dispensable(late, PATIENCE)), (None, None), "{second}");
+        }
+        assert!(state.overdue(at(990 + 60), PATIENCE).is_some());
+        assert_eq!(state.dispensable(at(990 + 61), PATIENCE), Some(Dispensable::NotTaking(at(990))));
+        let other = state.request_begins(at(900));
+        assert!(state.overdue(at(990), PATIENCE).is_some(), "it excuses no answer beside it that is not taken");
+        state.request_ends(other, at(990));
+        state.request_ends(stream, at(991));
+        state.streams(stream, at(2000));
+        assert_eq!(state.dispensable(at(2000), PATIENCE), Some(Dispensable::Waiting(at(991))), "what has ended stays so");
+    }
+
+    #[test]
     fn who_waits_leaves_before_who_takes_no_answer_and_who_is_being_answered_stays() {
         let mut state = State::new(at(0));
         assert_eq!(state.dispensable(at(5), PATIENCE), Some(Dispensable::Waiting(at(0))));
         let (one, other) = (state.request_begins(at(5)), state.request_begins(at(20)));
+        [one, other].into_iter().for_each(|number| state.request_is_whole(number));
         assert_eq!(state.dispensable(at(35), PATIENCE), None);
         state.read(b"ping", at(36));
         assert_eq!(state.dispensable(at(36), PATIENCE), Some(Dispensable::NotTaking(at(5))));
@@ -377,5 +491,23 @@ mod tests {
         state.request_ends(other, at(40));
         assert_eq!(state.dispensable(at(40), PATIENCE), Some(Dispensable::Waiting(at(40))));
         assert!(Dispensable::Waiting(at(2)) < Dispensable::NotTaking(at(1)));
+    }
+
+    #[test]
+    fn who_does_not_come_to_the_end_of_a_body_can_leave_and_who_has_sent_it_all_stays() {
+        let mut state = State::new(at(0));
+        let one = state.request_begins(at(5));
+        assert_eq!(state.dispensable(at(5) + AT_ONCE, PATIENCE), None, "it may be here in a moment");
+        assert_eq!(state.dispensable(at(6), PATIENCE), Some(Dispensable::Waiting(at(5))));
+        let other = state.request_begins(at(7));
+        state.request_is_whole(other);
+        assert_eq!(state.dispensable(at(8), PATIENCE), None, "another request of it is being answered");
+        state.request_ends(other, at(8));
+        assert_eq!(state.dispensable(at(8), PATIENCE), Some(Dispensable::Waiting(at(5))), "bytes and answers gain no time");
+        state.request_is_whole(one);
+        assert_eq!(state.dispensable(at(8), PATIENCE), None);
+        state.request_ends(one, at(9));
+        state.request_is_whole(one);
+        assert_eq!(state.dispensable(at(9), PATIENCE), Some(Dispensable::Waiting(at(9))), "what is over stays over");
     }
 }

@@ -22,6 +22,7 @@ use tower::ServiceExt;
 use super::activity::{Answer, Watched};
 use super::places::Place;
 use crate::http::intake::{HEAD_BYTES, HEADERS};
+use crate::http::revocations::Streamed;
 
 /// How often a connection is looked at.
 const GLANCE: Duration = Duration::from_secs(1);
@@ -74,7 +75,7 @@ impl Connection {
             service_fn(move |request: Request<Incoming>| {
                 let (router, answering) = (router.clone(), activity.answering());
                 async move {
-                    let mut request = request.map(Body::new);
+                    let mut request = request.map(|body| Body::new(answering.coming(body)));
                     request.extensions_mut().insert(ConnectInfo(peer));
                     // Behind chunks nothing is read any more: see `framing`.
                     let last = request.version() < Version::HTTP_2 && request.headers().contains_key(header::TRANSFER_ENCODING);
@@ -82,7 +83,11 @@ impl Connection {
                     if last {
                         answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
                     }
-                    Ok::<_, Infallible>(answer.map(|body| Answer { body, _answering: answering }))
+                    let streams = answer.extensions().get::<Streamed>().is_some();
+                    if streams {
+                        answering.streams();
+                    }
+                    Ok::<_, Infallible>(answer.map(|body| Answer { body, answering, streams }))
                 }
             })
         };

@@ -17,6 +17,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+pub(super) use self::places::one_holder;
 pub use self::tls::{Tls, TlsError};
 
 use self::connection::Connection;
@@ -101,6 +102,8 @@ impl Listener {
             while connections.try_join_next().is_some() {}
         }
         drop(socket);
+        // Streams have no end of their own, and who follows finds another replica.
+        app.feed.end();
         while connections.join_next().await.is_some() {}
     }
 }

@@ -15,7 +15,7 @@ use crate::domain::client_address::TrustedProxies;
 /// When all places are taken, one in so many of them is made free at once.
 const SHARE: usize = 16;
 /// How often somebody who waits for a place looks again for one that can be made free.
-const LOOK: Duration = Duration::from_secs(1);
+const LOOK: Duration = Duration::from_millis(250);
 
 /// The places for connections.
 pub(super) struct Places {
@@ -64,7 +64,7 @@ impl Places {
     }
 
     /// A place for a connection from this address, unless the address has all that it may have. When all are taken, those leave
-    /// who have asked for nothing the longest, then those who take no answer; when all are busy, it waits.
+    /// who have had the longest to ask for something as a whole, then those who take no answer; when all are busy, it waits.
     pub(super) async fn take(&self, peer: IpAddr) -> Option<Place> {
         // Behind a trusted proxy is everybody.
         let address = (!self.trusted.contain(peer)).then(|| one_holder(peer));
@@ -148,7 +148,7 @@ fn guests(guests: &Mutex<Guests>) -> MutexGuard<'_, Guests> {
 }
 
 /// Whoever has one address of version 6 has the other 2^64 of its network too.
-fn one_holder(peer: IpAddr) -> IpAddr {
+pub(in crate::http) fn one_holder(peer: IpAddr) -> IpAddr {
     match peer.to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
         address @ IpAddr::V4(_) => address,
@@ -157,6 +157,7 @@ fn one_holder(peer: IpAddr) -> IpAddr {
 
 #[cfg(test)]
 mod tests {
+    use super::super::activity::Answering;
     use super::*;
     use crate::clock::{ManualClock, UnixTime};
 
@@ -197,13 +198,20 @@ mod tests {
         drop(held);
     }
 
+    /// A request of which all has come.
+    fn answering(place: &Place) -> Answering {
+        let answering = place.activity().answering();
+        answering.has_come_whole();
+        answering
+    }
+
     const HOUR: Duration = Duration::from_secs(3600);
 
     #[tokio::test(start_paused = true)]
     async fn when_all_places_are_taken_who_has_waited_the_longest_leaves() {
         let (places, clock) = places(3, 3);
         let busy = at(&places, "203.0.113.1").await.unwrap();
-        let _answering = busy.activity().answering();
+        let _answering = answering(&busy);
         clock.advance(Duration::from_secs(1));
         let older = at(&places, "203.0.113.1").await.unwrap();
         clock.advance(Duration::from_secs(1));
@@ -223,7 +231,7 @@ mod tests {
     async fn when_all_are_busy_the_next_waits_for_one() {
         let (places, _) = places(1, 2);
         let held = at(&places, "203.0.113.1").await.unwrap();
-        let answering = held.activity().answering();
+        let answering = answering(&held);
         assert!(tokio::time::timeout(HOUR, at(&places, "203.0.113.2")).await.is_err(), "nobody gets in");
         drop((answering, held));
         assert!(tokio::time::timeout(HOUR, at(&places, "203.0.113.2")).await.is_ok());
@@ -233,10 +241,10 @@ mod tests {
     async fn who_takes_no_answer_leaves_after_those_who_wait_and_before_those_who_are_being_answered() {
         let (places, clock) = places(3, 3);
         let stalled = at(&places, "203.0.113.1").await.unwrap();
-        let _never_taken = stalled.activity().answering();
+        let _never_taken = answering(&stalled);
         clock.advance(Duration::from_secs(31));
         let (waiting, busy) = (at(&places, "203.0.113.1").await.unwrap(), at(&places, "203.0.113.1").await.unwrap());
-        let _answering = busy.activity().answering();
+        let _answering = answering(&busy);
         tokio::select! {
             biased;
             place = at(&places, "203.0.113.2") => panic!("there is no place yet: {}", place.is_some()),
@@ -245,7 +253,7 @@ mod tests {
         }
         drop(waiting);
         let other = at(&places, "203.0.113.2").await.unwrap();
-        let _asking = other.activity().answering();
+        let _asking = answering(&other);
         tokio::select! {
             biased;
             place = at(&places, "203.0.113.2") => panic!("there is no place yet: {}", place.is_some()),
@@ -258,7 +266,7 @@ mod tests {
     async fn who_waits_for_a_place_gets_it_when_the_busy_turn_out_to_take_no_answer() {
         let (places, clock) = places(1, 2);
         let held = at(&places, "203.0.113.1").await.unwrap();
-        let _never_taken = held.activity().answering();
+        let _never_taken = answering(&held);
         let next = at(&places, "203.0.113.2");
         tokio::pin!(next);
         assert!(tokio::time::timeout(HOUR, &mut next).await.is_err(), "it may still be answered");
@@ -268,5 +276,22 @@ mod tests {
             () = held.must_be_left() => drop(held),
         }
         assert!(tokio::time::timeout(HOUR, next).await.unwrap().is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_does_not_come_to_the_end_of_a_body_leaves_before_those_who_have_just_come() {
+        let (places, clock) = places(3, 3);
+        let (slow, busy) = (at(&places, "203.0.113.1").await.unwrap(), at(&places, "203.0.113.1").await.unwrap());
+        let _never_whole = slow.activity().answering();
+        let _answering = answering(&busy);
+        clock.advance(Duration::from_secs(1));
+        let newcomer = at(&places, "203.0.113.3").await.unwrap();
+        tokio::select! {
+            biased;
+            place = at(&places, "203.0.113.2") => panic!("there is no place yet: {}", place.is_some()),
+            () = newcomer.must_be_left() => panic!("it has just come"),
+            () = busy.must_be_left() => panic!("it is being answered"),
+            () = slow.must_be_left() => {}
+        }
     }
 }

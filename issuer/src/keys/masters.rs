@@ -4,9 +4,9 @@
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use crate::keys::{KeyError, MasterKey, MasterKeyError, MasterKeyPlace, master, seal};
+use super::{KeyError, MasterKey, MasterKeyError, MasterKeyPlace, master, seal};
+use crate::domain::master_key::MasterKeys;
 use crate::secret::DerivedKey;
-use crate::store::master_keys::MasterKeys;
 
 /// How long after a command was run for a master key that it did not print it is run again.
 const ASK_AGAIN: Duration = Duration::from_secs(10);
@@ -16,6 +16,15 @@ pub struct Masters {
     place: MasterKeyPlace,
     current: RwLock<Arc<Current>>,
     asked: Mutex<Option<(String, Duration)>>,
+}
+
+/// How long whoever follows can wait for a place that is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ask {
+    /// As long as it takes.
+    Patiently,
+    /// No command is run.
+    AtOnce,
 }
 
 /// All of one moment.
@@ -59,7 +68,7 @@ impl Current {
 
 impl Masters {
     /// The keys of this place. The one in force must be among them; where none is, the first comes into force.
-    pub(super) async fn open(place: MasterKeyPlace, seen: &MasterKeys) -> Result<Self, KeyError> {
+    pub async fn open(place: MasterKeyPlace, seen: &MasterKeys) -> Result<Self, KeyError> {
         let known = read(&place).await?;
         let name = seen.in_force.as_deref();
         let found = known.iter().find(|key| name.is_none_or(|name| key.id() == name));
@@ -70,14 +79,14 @@ impl Masters {
 
     /// Follows the database to the master key that it says is in force. Where that is not at hand, the one before stays in use here, and
     /// the place is asked: a file each time, a command once in a while, and what was given once is not asked again.
-    pub(super) async fn follow(&self, seen: &MasterKeys, monotonic: Duration) -> Result<(), KeyError> {
+    pub async fn follow(&self, seen: &MasterKeys, ask: Ask, monotonic: Duration) -> Result<(), KeyError> {
         let current = self.current();
         let Some(name) = &seen.in_force else { return Ok(()) };
         if current.at_hand && current.seen == *seen {
             return Ok(());
         }
         let mut known = current.known.clone();
-        if known.iter().all(|key| key.id() != name) && self.may_ask(name, monotonic) {
+        if known.iter().all(|key| key.id() != name) && self.may_ask(name, ask, monotonic) {
             known = read(&self.place).await?;
         }
         match known.iter().find(|key| key.id() == name).cloned() {
@@ -122,43 +131,43 @@ impl Masters {
     }
 
     /// The keys by which successors that may still be asked for were derived: of the master key in force, and of those before.
-    pub(super) fn all_refresh(&self) -> Vec<(String, DerivedKey)> {
+    pub fn all_refresh(&self) -> Vec<(String, DerivedKey)> {
         let current = self.current();
         let own = (current.in_force.id().to_owned(), current.refresh.clone());
         std::iter::once(own).chain(current.retired_refresh.iter().cloned()).collect()
     }
 
     /// The key that forms are protected with.
-    pub(super) fn csrf(&self) -> DerivedKey {
+    pub fn csrf(&self) -> DerivedKey {
         self.current().csrf.clone()
     }
 
     /// The key behind device cookies.
-    pub(super) fn devices(&self) -> DerivedKey {
+    pub fn devices(&self) -> DerivedKey {
         self.current().devices.clone()
     }
 
     /// The key that lanes of attempts are named under.
-    pub(super) fn lanes(&self) -> DerivedKey {
+    pub fn lanes(&self) -> DerivedKey {
         self.current().lanes.clone()
     }
 
     /// The key that refresh tokens' successors are derived by, and the name of its master key.
-    pub(super) fn refresh(&self) -> (String, DerivedKey) {
+    pub fn refresh(&self) -> (String, DerivedKey) {
         let current = self.current();
         (current.in_force.id().to_owned(), current.refresh.clone())
     }
 
     /// The key that successors were derived by under this master key.
-    pub(super) fn refresh_of(&self, name: &str) -> Option<DerivedKey> {
+    pub fn refresh_of(&self, name: &str) -> Option<DerivedKey> {
         self.all_refresh().into_iter().find(|(known, _)| known == name).map(|(_, key)| key)
     }
 
-    fn may_ask(&self, name: &str, monotonic: Duration) -> bool {
-        match &self.place {
-            MasterKeyPlace::Given { .. } => false,
-            MasterKeyPlace::File(_) => true,
-            MasterKeyPlace::Command(_) => {
+    fn may_ask(&self, name: &str, ask: Ask, monotonic: Duration) -> bool {
+        match (&self.place, ask) {
+            (MasterKeyPlace::Given { .. }, _) | (MasterKeyPlace::Command(_), Ask::AtOnce) => false,
+            (MasterKeyPlace::File(_), _) => true,
+            (MasterKeyPlace::Command(_), Ask::Patiently) => {
                 let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
                 let recently =
                     asked.as_ref().is_some_and(|(asked, at)| asked == name && monotonic.saturating_sub(*at) < ASK_AGAIN);
@@ -181,7 +190,7 @@ impl Masters {
 
 /// The name of the master key that is in force in a database that does not say so: the one that its keys are sealed under, or the
 /// place's first.
-pub(super) async fn first(place: &MasterKeyPlace, sealed_under: Option<String>) -> Result<String, KeyError> {
+pub async fn first(place: &MasterKeyPlace, sealed_under: Option<String>) -> Result<String, KeyError> {
     match (sealed_under, read(place).await?.first()) {
         (Some(sealed_under), _) => Ok(sealed_under),
         (None, Some(first)) => Ok(first.id().to_owned()),

@@ -1,6 +1,8 @@
 //! How a verifier comes to be. The two decisions that must not be forgotten — whose tokens, and meant for whom — are steps in
 //! the builder's type: without them there is no `build`, and waiving one has to be spelled `dangerous_`.
 
+mod revocations;
+
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -11,8 +13,12 @@ use crate::issuer_url::{check_address, check_issuer};
 use crate::keys::KeyCell;
 use crate::keys::jwks::{JwksError, KeySet};
 use crate::policy::Policy;
+use crate::revocation::Revocations;
 use crate::signature;
 use crate::verifier::{Inner, Verifier};
+pub(crate) use revocations::FeedSettings;
+#[cfg(feature = "http")]
+pub(crate) use revocations::{FeedSource, FollowerName};
 
 /// The step of a builder that has no issuer yet.
 #[derive(Debug)]
@@ -37,6 +43,9 @@ struct Draft {
     policy: Policy,
     clock: Arc<dyn Clock>,
     source: KeySource,
+    feed: FeedSettings,
+    #[cfg(feature = "http")]
+    last_known_good: Option<std::path::PathBuf>,
     allow_plain_http: bool,
 }
 
@@ -57,7 +66,16 @@ impl VerifierBuilder<NeedsIssuer, NeedsAudience> {
             max_stale: Policy::DEFAULT_MAX_STALE,
         };
         let clock = Arc::new(SystemClock::new());
-        Self { draft: Draft { policy, clock, source: KeySource::Discovery, allow_plain_http: false }, steps: PhantomData }
+        let draft = Draft {
+            policy,
+            clock,
+            source: KeySource::Discovery,
+            feed: FeedSettings::default(),
+            #[cfg(feature = "http")]
+            last_known_good: None,
+            allow_plain_http: false,
+        };
+        Self { draft, steps: PhantomData }
     }
 }
 
@@ -148,48 +166,54 @@ impl<I, A> VerifierBuilder<I, A> {
 }
 
 impl VerifierBuilder<Given, Given> {
-    /// Builds the verifier. Does no I/O: unless the keys are fixed, a task is started on the current tokio runtime that
-    /// fetches them, and until they arrive every token is answered [`KeysMissing`](crate::Reason::KeysMissing) (503).
+    /// Builds the verifier. Does no I/O but to read the last-known-good file, where there is one: unless the keys are fixed, a
+    /// task is started on the current tokio runtime that fetches them, and until they arrive every token is answered
+    /// [`KeysMissing`](crate::Reason::KeysMissing) (503).
     ///
     /// # Errors
     /// When a setting makes no sense, or keys are to be fetched outside a tokio runtime.
     pub fn build(self) -> Result<Verifier, BuildError> {
-        let Draft { policy, clock, source, allow_plain_http } = self.draft;
-        check(&policy, allow_plain_http)?;
+        let Draft { policy, source, feed, allow_plain_http, .. } = &self.draft;
+        check(policy, *allow_plain_http)?;
+        feed.check(policy, *allow_plain_http)?;
         if !signature::AVAILABLE {
             return Err(BuildError::NoBackend);
         }
-        match &source {
-            KeySource::Fixed(json) => {
-                let keys = Arc::new(KeyCell::fixed(KeySet::parse(json).map_err(BuildError::StaticJwks)?));
-                return Ok(Verifier {
-                    inner: Arc::new(Inner {
-                        policy,
-                        clock,
-                        keys,
-                        #[cfg(feature = "http")]
-                        follower: None,
-                    }),
-                });
-            }
-            KeySource::Address(uri) => check_address(uri, allow_plain_http).map_err(BuildError::JwksUri)?,
+        let keys = match source {
+            KeySource::Fixed(json) => KeyCell::fixed(KeySet::parse(json).map_err(BuildError::StaticJwks)?),
+            KeySource::Address(_) | KeySource::Discovery if !cfg!(feature = "http") => return Err(BuildError::NoKeys),
             KeySource::Discovery if policy.issuer.is_none() => return Err(BuildError::NoKeys),
-            KeySource::Discovery => {}
-        }
-        fetching(policy, clock, source)
+            KeySource::Discovery => KeyCell::empty(policy.max_stale),
+            KeySource::Address(uri) => {
+                check_address(uri, *allow_plain_http).map_err(BuildError::JwksUri)?;
+                KeyCell::empty(policy.max_stale)
+            }
+        };
+        let keys = Arc::new(keys);
+        let revocations = Arc::new(Revocations::new(feed.is_certain(), feed.max_age, feed.ignore_stale));
+        #[cfg(feature = "http")]
+        let follower = {
+            self.check_last_known_good()?;
+            crate::http::Follower::start(crate::http::Plan {
+                policy: policy.clone(),
+                clock: self.draft.clock.clone(),
+                source: self.draft.source,
+                keys: keys.clone(),
+                feed: self.draft.feed,
+                revocations: revocations.clone(),
+                last_known_good: self.draft.last_known_good,
+            })?
+        };
+        let inner = Inner {
+            policy: self.draft.policy,
+            clock: self.draft.clock,
+            keys,
+            revocations,
+            #[cfg(feature = "http")]
+            follower,
+        };
+        Ok(Verifier { inner: Arc::new(inner) })
     }
-}
-
-#[cfg(feature = "http")]
-fn fetching(policy: Policy, clock: Arc<dyn Clock>, source: KeySource) -> Result<Verifier, BuildError> {
-    let keys = Arc::new(KeyCell::empty(policy.max_stale));
-    let follower = crate::http::Follower::start(policy.issuer.as_deref(), source, keys.clone(), clock.clone())?;
-    Ok(Verifier { inner: Arc::new(Inner { policy, clock, keys, follower: Some(follower) }) })
-}
-
-#[cfg(not(feature = "http"))]
-fn fetching(_: Policy, _: Arc<dyn Clock>, _: KeySource) -> Result<Verifier, BuildError> {
-    Err(BuildError::NoKeys)
 }
 
 fn check(policy: &Policy, allow_plain_http: bool) -> Result<(), BuildError> {
@@ -245,6 +269,24 @@ pub enum BuildError {
     /// The keys' address is not one to fetch from.
     #[error("jwks_uri is not usable: {0}")]
     JwksUri(&'static str),
+    /// A feed of revocations is to be followed, but there is no issuer whose feed it would be.
+    #[error("revocations need an issuer: they are of one issuer's tokens")]
+    RevocationsWithoutIssuer,
+    /// The feed's address is not one to fetch from.
+    #[error("the address of the revocations is not usable: {0}")]
+    RevocationsUri(&'static str),
+    /// The longest tolerated age of what is known of revocations is zero.
+    #[error("revocations_max_age is zero")]
+    RevocationsMaxAge,
+    /// The bearer token for the feed is empty, longer than 4096 characters or not made of visible ASCII.
+    #[error("the bearer token for the feed is empty, too long or has characters that no token has")]
+    FeedBearer,
+    /// A follower's name or instance is not made of 1 to 64 characters of `A-Z a-z 0-9 . _ : -`.
+    #[error("the follower's name or instance is not made of 1 to 64 characters of A-Z a-z 0-9 . _ : -")]
+    FollowerName,
+    /// A last-known-good file makes no sense here.
+    #[error("the last-known-good file is not usable: {0}")]
+    LastKnownGood(&'static str),
     /// Keys are to be fetched, but `build` was called outside a tokio runtime.
     #[error("keys are fetched by a tokio task, and there is no tokio runtime here")]
     NoRuntime,

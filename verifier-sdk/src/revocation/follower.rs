@@ -1,0 +1,177 @@
+//! How a follower goes from message to message, as a pure function: what it holds, a message, the time → what it holds then, and
+//! what it must do next. Nothing is ever forgotten because of a message; what does not fit the chain asks for a snapshot.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::revocation::chain::{Position, last_link};
+use crate::revocation::cutoffs::{Cutoff, Cutoffs};
+use crate::revocation::message::{Body, FeedError, Message};
+
+/// Both clocks at one moment.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Now {
+    pub(crate) unix_millis: i64,
+    pub(crate) monotonic: Duration,
+}
+
+/// All that a follower holds.
+#[derive(Debug, Clone)]
+pub(crate) struct Held {
+    pub(crate) position: Position,
+    pub(crate) cutoffs: Cutoffs,
+    pub(crate) life: Duration,
+    /// The digest of the key set that is published.
+    pub(crate) keys: Arc<str>,
+    pub(crate) news: News,
+    /// The highest tick that any message named as its feed's head.
+    pub(crate) heard_tick: u64,
+    /// The last message that counted, if it is short enough to be shown to the issuer as a proof.
+    pub(crate) proof: Option<Arc<str>>,
+}
+
+/// As of when the position was the head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct News {
+    /// Unix milliseconds.
+    pub(crate) as_of: i64,
+    /// By the monotonic clock.
+    pub(crate) arrived: Duration,
+    /// How old it was at least when it arrived; more than nothing only when it came from a file.
+    pub(crate) age_then: Duration,
+}
+
+impl News {
+    /// The larger of what the issuer's stamp and what our own monotonic clock say: neither a wall clock put back nor a message
+    /// held back makes it younger.
+    pub(crate) fn age(self, now: Now) -> Duration {
+        let by_stamp = u64::try_from(now.unix_millis.saturating_sub(self.as_of)).unwrap_or(0);
+        let by_arrival = now.monotonic.saturating_sub(self.arrived).saturating_add(self.age_then);
+        by_arrival.max(Duration::from_millis(by_stamp))
+    }
+}
+
+/// What a message was good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FeedOutcome {
+    /// It brought the position to its head: what is held is what the issuer has revoked.
+    Moved,
+    /// It confirmed that the position is the head.
+    Confirmed,
+    /// It is older than what is held.
+    Old,
+    /// It does not join what is held. What it told counts all the same, but now a snapshot is needed.
+    NeedsSnapshot,
+}
+
+/// Messages up to this length are kept as a proof; a snapshot that is longer is soon followed by a heartbeat.
+const LONGEST_PROOF: usize = 32 * 1024;
+
+/// Judges a message whose signature was verified. An error changes nothing.
+pub(crate) fn apply(
+    held: Option<&Held>,
+    message: &Message,
+    text: &str,
+    now: Now,
+    leeway: Duration,
+) -> Result<(Option<Held>, FeedOutcome), FeedError> {
+    let leeway = i64::try_from(leeway.as_millis()).unwrap_or(i64::MAX);
+    if message.iat.saturating_mul(1000) > now.unix_millis.saturating_add(leeway) {
+        return Err(FeedError::FromTheFuture);
+    }
+    let next = match held {
+        None => first(message, now)?,
+        Some(held) => next(held, message, now)?,
+    };
+    let (held, outcome) = next;
+    let held = held.map(|mut held| {
+        held.heard_tick = if *held.position.feed == *message.feed { held.heard_tick.max(message.tick) } else { held.heard_tick };
+        if matches!(outcome, FeedOutcome::Moved | FeedOutcome::Confirmed) {
+            held.life = message.life;
+            held.keys = message.keys.as_str().into();
+            if text.len() <= LONGEST_PROOF {
+                held.proof = Some(text.into());
+            }
+        }
+        held.cutoffs.sweep(now.monotonic);
+        held
+    });
+    Ok((held, outcome))
+}
+
+fn first(message: &Message, now: Now) -> Result<(Option<Held>, FeedOutcome), FeedError> {
+    let Body::Snapshot(cutoffs) = &message.body else {
+        return Ok((None, FeedOutcome::NeedsSnapshot));
+    };
+    let held = Held {
+        position: head(message),
+        cutoffs: unite(&Cutoffs::default(), message, cutoffs.iter().copied(), now)?,
+        life: message.life,
+        keys: message.keys.as_str().into(),
+        news: news(message, now),
+        heard_tick: message.tick,
+        proof: None,
+    };
+    Ok((Some(held), FeedOutcome::Moved))
+}
+
+fn next(held: &Held, message: &Message, now: Now) -> Result<(Option<Held>, FeedOutcome), FeedError> {
+    let own = &held.position;
+    let same_feed = *own.feed == *message.feed;
+    let is_own_head = same_feed && own.tick == message.tick && *own.link == *message.chain;
+    let mut next = held.clone();
+    let outcome = match &message.body {
+        Body::Snapshot(cutoffs) => {
+            next.cutoffs = unite(&held.cutoffs, message, cutoffs.iter().copied(), now)?;
+            if is_own_head {
+                FeedOutcome::Confirmed
+            } else if if same_feed { message.tick < own.tick } else { news(message, now).as_of < held.news.as_of } {
+                FeedOutcome::Old
+            } else {
+                FeedOutcome::Moved
+            }
+        }
+        _ if !same_feed || !held.cutoffs.is_salted(&message.salt) => FeedOutcome::NeedsSnapshot,
+        _ if message.tick < own.tick => FeedOutcome::Old,
+        Body::Heartbeat if is_own_head => FeedOutcome::Confirmed,
+        Body::Heartbeat => FeedOutcome::NeedsSnapshot,
+        Body::Delta { after, entries } => {
+            let told = entries.iter().flat_map(|entry| {
+                entry.cutoffs.iter().map(|(level, name)| Cutoff { level: *level, name: *name, tick: entry.tick })
+            });
+            next.cutoffs = unite(&held.cutoffs, message, told, now)?;
+            let known = entries.partition_point(|entry| entry.tick <= own.tick);
+            let (known, unknown) = entries.split_at_checked(known).unwrap_or_default();
+            let joins = known.last().map_or(*after, |entry| entry.tick) == own.tick;
+            if is_own_head {
+                FeedOutcome::Confirmed
+            } else if joins && !unknown.is_empty() && last_link(&own.feed, &own.link, unknown) == message.chain {
+                FeedOutcome::Moved
+            } else {
+                FeedOutcome::NeedsSnapshot
+            }
+        }
+    };
+    if outcome == FeedOutcome::Moved {
+        next.position = head(message);
+        next.heard_tick = if same_feed { held.heard_tick } else { message.tick };
+    }
+    // Only a later stamp is news: a message shown again must not seem to have just arrived.
+    let news = news(message, now);
+    if matches!(outcome, FeedOutcome::Moved | FeedOutcome::Confirmed) && news.as_of > held.news.as_of {
+        next.news = news;
+    }
+    Ok((Some(next), outcome))
+}
+
+fn head(message: &Message) -> Position {
+    Position { feed: message.feed.as_str().into(), tick: message.tick, link: message.chain.as_str().into() }
+}
+
+fn news(message: &Message, now: Now) -> News {
+    News { as_of: message.iat.saturating_mul(1000), arrived: now.monotonic, age_then: Duration::ZERO }
+}
+
+fn unite(held: &Cutoffs, message: &Message, came: impl IntoIterator<Item = Cutoff>, now: Now) -> Result<Cutoffs, FeedError> {
+    held.united(&message.salt, came, now.monotonic).map_err(|_| FeedError::TooMany)
+}
