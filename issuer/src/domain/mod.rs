@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod authorization_request;
+pub mod causes;
 pub mod claims;
 pub mod claims_request;
 pub mod client;
@@ -9,6 +10,7 @@ pub mod client_address;
 pub mod code;
 pub mod consent;
 pub mod cutoff;
+pub mod effect;
 pub mod feed;
 pub mod grant;
 pub mod ids;
@@ -16,6 +18,7 @@ pub mod issuer_url;
 pub mod life;
 pub mod logout_request;
 pub mod mapped_claim;
+pub mod master_key;
 pub mod params;
 pub mod password;
 pub mod pkce;

@@ -8,6 +8,9 @@ pub mod error;
 pub mod generate;
 pub mod jwks;
 pub mod master;
+pub mod master_file;
+pub mod masters;
+pub mod place;
 pub mod ring;
 pub mod seal;
 
@@ -19,6 +22,8 @@ pub use error::{KeyError, NotOurs};
 pub use generate::{FixtureKeys, FreshKey, GenerateKey, RsaGenerator, RsaSize};
 pub use jwks::JwksDocument;
 pub use master::{MasterKey, MasterKeyError};
+pub use masters::Masters;
+pub use place::MasterKeyPlace;
 pub use ring::{KeyRing, Signer};
 
 #[cfg(test)]
