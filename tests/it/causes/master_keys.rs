@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::http::StatusCode;
+use base64ct::{Base64UrlUnpadded, Encoding};
 use passant::app::{App, succession};
 use passant::jobs::{Job, RotateKeys, Sweep};
 use passant::keys::{MasterKey, MasterKeyPlace, master_file};
@@ -163,10 +164,15 @@ on_both_engines! {
         let (new, signing) = (in_force(&world).await, answer["signing"].as_str().unwrap().to_owned());
         assert_ne!(new, lying.id());
         assert_eq!((ids(&world.master_key()), beside(&world.master_key()).len()), (vec![new], 0), "the stolen one is kept nowhere");
-        look(&world, &world.app).await;
+        let news = world.agent().get("/revocations").await;
+        assert_eq!(news.status, StatusCode::OK, "{}", news.body);
+        let header = Base64UrlUnpadded::decode_vec(news.body.split('.').next().unwrap()).unwrap();
+        let header: Value = serde_json::from_slice(&header).unwrap();
+        assert_eq!(header["kid"].as_str(), Some(signing.as_str()), "the feed tells of it, signed by the key that lives");
         let jwks = world.agent().get("/jwks.json").await.json();
         let published: Vec<&str> = jwks["keys"].as_array().unwrap().iter().map(|key| key["kid"].as_str().unwrap()).collect();
         assert!(published.contains(&signing.as_str()) && !published.contains(&first.header()["kid"].as_str().unwrap()));
+        look(&world, &world.app).await;
         let tokens = agent.tokens(&client, ADA, &[]).await;
         assert_eq!(tokens.header()["kid"].as_str(), Some(signing.as_str()));
         assert_eq!(agent.userinfo(tokens.access()).await.status, StatusCode::OK);

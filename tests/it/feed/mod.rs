@@ -15,13 +15,12 @@ use axum::body::Body;
 use axum::http::{Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use passant::app::App;
-use passant::domain::audit::{Action, Event};
 use passant::domain::cutoff::Target;
 use passant::domain::ids::{Tick, TokenId};
 use passant::feed::{Kind, Message};
 use passant::store::feed_head;
 use passant_tests::follower::Follower;
-use passant_tests::world::{ISSUER, World};
+use passant_tests::world::{ISSUER, World, told_of};
 use serde_json::Value;
 use tokio::sync::broadcast::Receiver;
 use tower::ServiceExt;
@@ -91,7 +90,8 @@ impl Node {
     }
 
     async fn cut_off(&self, target: Target) -> Tick {
-        feed_head::cut_off(&self.app.db, vec![target], Event::done(Action::TokenRevoke), self.app.now()).await.unwrap()
+        let event = told_of(&target);
+        feed_head::cut_off(&self.app.db, vec![target], event, self.app.now()).await.unwrap()
     }
 
     /// Revokes some access token.

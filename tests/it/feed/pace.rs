@@ -1,5 +1,6 @@
 //! When messages go out, by a clock that the test owns.
 
+use passant::domain::audit::{Action, Event};
 use passant::feed::{GATHER, HEARTBEAT};
 use passant_tests::on_both_engines;
 

@@ -1,5 +1,6 @@
 //! What following costs in bytes: counted on real messages, so that it depends on no machine.
 
+use passant::domain::audit::{Action, Event};
 use passant::feed::{GATHER, HEARTBEAT};
 use passant_tests::on_both_engines;
 

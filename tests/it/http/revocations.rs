@@ -11,6 +11,7 @@ use passant::domain::ids::{FeedId, Tick, TokenId};
 use passant::secret::TokenHash;
 use passant::store::feed_head;
 use passant_tests::on_both_engines;
+use passant_tests::world::told_of;
 
 use super::*;
 
@@ -27,7 +28,8 @@ async fn stream(world: &Arc<World>, path: &str, headers: &[(&str, &str)]) -> axu
 
 async fn revoke(world: &World) -> Position {
     let target = Target::Token(TokenId::random());
-    feed_head::cut_off(world.db(), vec![target], Event::done(Action::TokenRevoke), world.app.now()).await.unwrap();
+    let event = told_of(&target);
+    feed_head::cut_off(world.db(), vec![target], event, world.app.now()).await.unwrap();
     world.app.feed.snapshot(&world.app.feed_sources()).await.unwrap().head.clone()
 }
 

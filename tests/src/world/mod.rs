@@ -28,6 +28,7 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 pub use self::agent::{Agent, Answer};
 pub use self::flow::{Callback, Tokens, VERIFIER, authorize_path, challenge};
 pub use self::held::{Held, Hold};
+pub use self::operator::told_of;
 pub use self::registered::{PROFILE, Registered, registration};
 pub use self::served::Served;
 pub use self::tailing::Tailing;

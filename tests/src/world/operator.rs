@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use passant::domain::audit::Action;
-use passant::domain::causes::{is_known, raises};
-use passant::domain::cutoff::Level;
+use passant::domain::audit::{Action, Event};
+use passant::domain::causes::{Cause, is_known, raises};
+use passant::domain::cutoff::{Level, Target};
 use serde_json::Value;
 use sqlx::postgres::PgRow;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
@@ -12,6 +12,12 @@ use sqlx::{AssertSqlSafe, Connection, FromRow, PgConnection, SqliteConnection};
 
 use super::{Storage, World};
 use crate::binary;
+
+/// What the audit trail tells of a cut-off of this target, where a test raises it past every act.
+pub fn told_of(target: &Target) -> Event {
+    let row = Cause::ALL.iter().map(|cause| cause.row()).find(|row| row.level == target.kind());
+    Event::done(row.expect("every level has a cause").told.0)
+}
 
 /// What the issuer of a world is configured with, beside what is said by variables.
 const CONFIGURATION: &str = r#"
