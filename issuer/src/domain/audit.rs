@@ -71,6 +71,10 @@ named_values!(
         KeyRevoke = "key_revoke",
         /// Everything this issuer had made was cut off.
         IssuerCutOff = "issuer_cut_off",
+        /// The revocation feed's history turned out to have been put back in time.
+        HistoryContradict = "history_contradict",
+        /// The operator has seen the alarms about it.
+        AlarmAcknowledge = "alarm_acknowledge",
     }
 );
 
