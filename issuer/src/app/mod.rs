@@ -19,6 +19,7 @@ use crate::domain::password::Cost;
 use crate::domain::signing_key::{KeyPolicy, KeyPolicyError, KeyTimes};
 use crate::feed::{Feed, Sources};
 use crate::keys::{GenerateKey, KeyError, KeyRing, MasterKey, Signer, master};
+use crate::measures::Measures;
 use crate::secret::DerivedKey;
 use crate::store::{Db, StoreError, signing_keys};
 use checkpoint::{Checkpoint, Checkpoints};
@@ -39,6 +40,8 @@ pub struct App {
     pub keys: KeyRing,
     /// The revocation feed.
     pub feed: Feed,
+    /// What is counted.
+    pub measures: Measures,
     /// The gate before argon2id.
     pub passwords: PasswordGate,
     /// Whether the demonstration's page is shown.
@@ -127,6 +130,7 @@ impl App {
         let keys = KeyRing::new(rows, master, policy(&config)?)?;
         let app = Arc::new(Self {
             feed: Feed::new(&config),
+            measures: Measures::default(),
             passwords: password_gate(&config),
             csrf_key: keys.master().derive(master::CSRF),
             refresh_key: keys.master().derive(master::REFRESH_SUCCESSORS),
@@ -198,7 +202,13 @@ impl App {
 
     /// What the feed is made from at this moment.
     pub fn feed_sources(&self) -> Sources<'_> {
-        Sources { db: &self.db, keys: &self.keys, clock: &*self.clock, may_sign: !self.clock_off() }
+        Sources {
+            db: &self.db,
+            keys: &self.keys,
+            clock: &*self.clock,
+            may_sign: !self.clock_off(),
+            on_contradiction: self.config.feed.on_contradiction,
+        }
     }
 
     /// Whether this replica's clock was too far off when it was last compared.

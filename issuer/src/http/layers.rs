@@ -17,7 +17,7 @@ use tower_http::trace::TraceLayer;
 use tracing::Instrument;
 
 use super::device::ClientAddress;
-use super::{error, intake, pages};
+use super::{error, intake, metrics, pages};
 use crate::app::App;
 use crate::config::Limits;
 use crate::secret::random_id;
@@ -62,6 +62,7 @@ pub(super) fn around(app: &Arc<App>, groups: Groups) -> Router<Arc<App>> {
             tracing::info_span!("request", method = %request.method(), path = request.uri().path(), %client, id)
         }))
         .layer(SetRequestIdLayer::new(REQUEST_ID, DrawnId))
+        .layer(middleware::from_fn_with_state(Arc::clone(app), metrics::count))
         .layer(middleware::from_fn_with_state(Arc::clone(app), intake::arrive))
 }
 
