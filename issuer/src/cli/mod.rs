@@ -8,6 +8,8 @@ mod check_config;
 mod clients;
 mod consents;
 mod dev;
+mod feed;
+mod followers;
 mod keys;
 mod log;
 mod moment;
@@ -58,6 +60,11 @@ enum Command {
     /// Consents: what users allow to clients
     #[command(subcommand)]
     Consents(consents::Command),
+    /// Show who follows the revocation feed, how far each one is, and how old its keys are
+    Followers,
+    /// The revocation feed's history, and the alarms about it
+    #[command(subcommand)]
+    Feed(feed::Command),
     /// Show the audit trail: who did what, from where, and how it ended
     Audit(audit::Arguments),
     /// Say whether the configuration is right and what a start would change; changes nothing
@@ -78,6 +85,8 @@ pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Clients(command) => clients::run(&settings, command).await,
         Command::Sessions(command) => sessions::run(&settings, command).await,
         Command::Consents(command) => consents::run(&settings, command).await,
+        Command::Followers => followers::run(&settings).await,
+        Command::Feed(command) => feed::run(&settings, command).await,
         Command::Audit(arguments) => audit::run(&settings, arguments).await,
         Command::CheckConfig(arguments) => check_config::run(&settings, arguments).await,
     };
