@@ -1,7 +1,7 @@
 //! Passant, a central OpenID Connect token issuer.
 //!
 //! Floors, from the ground up; an import goes down any number of floors, never up and never sideways:
-//! `clock, secret` ← `domain, config` ← `keys, store` ← `feed` ← `app` ← `http, jobs` ← `cli` ← `main`.
+//! `clock, secret, measures` ← `domain, config` ← `keys, store` ← `feed` ← `app` ← `http, jobs` ← `cli` ← `main`.
 
 pub mod app;
 pub mod cli;
@@ -12,5 +12,6 @@ pub mod feed;
 pub mod http;
 pub mod jobs;
 pub mod keys;
+pub mod measures;
 pub mod secret;
 pub mod store;

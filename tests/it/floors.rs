@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// From the ground up. What is not listed may not exist.
-const FLOORS: [(&str, u8); 12] = [
+const FLOORS: [(&str, u8); 13] = [
     ("secret", 0),
     ("clock", 0),
+    ("measures", 0),
     ("domain", 1),
     ("config", 1),
     ("keys", 2),
@@ -20,7 +21,7 @@ const FLOORS: [(&str, u8); 12] = [
 ];
 
 /// Who alone may name what.
-const PLACES: [(&str, &str); 12] = [
+const PLACES: [(&str, &str); 13] = [
     ("sqlx", "store/"),
     ("axum", "http/"),
     ("askama", "http/"),
@@ -30,6 +31,7 @@ const PLACES: [(&str, &str); 12] = [
     ("hyper_util", "http/"),
     ("tokio_rustls", "http/serve/"),
     ("josekit", "keys/"),
+    ("metrics_exporter_prometheus", "measures.rs"),
     ("getrandom", "secret.rs"),
     ("SystemTime", "clock.rs"),
     ("clock_timestamp", "store/db.rs"),

@@ -74,6 +74,21 @@ fn a_first_start_prints_the_link_that_makes_the_first_administrator() {
 }
 
 #[test]
+fn metrics_are_served_where_the_configuration_says_until_the_end() {
+    let data = Directory::new();
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let mut serving = Serving::configured(&data, &format!("[metrics]\nlisten = \"127.0.0.1:{port}\"\n"));
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("\npassant_feed_age_seconds "), "{answer}");
+    serving.terminate();
+    assert!(serving.child.wait().unwrap().success());
+    assert!(TcpStream::connect(("127.0.0.1", port)).is_err());
+}
+
+#[test]
 fn a_graceful_end_finishes_the_request_in_flight() {
     let data = Directory::new();
     let mut serving = Serving::start(&data);

@@ -20,6 +20,7 @@ use crate::domain::password::Cost;
 use crate::domain::signing_key::{KeyPolicy, KeyPolicyError, KeyTimes};
 use crate::feed::{Feed, Sources};
 use crate::keys::{GenerateKey, KeyError, KeyRing, MasterKeyPlace, Masters, Signer, masters};
+use crate::measures::Measures;
 use crate::secret::DerivedKey;
 use crate::store::{Db, StoreError, master_keys};
 use checkpoint::{Checkpoint, Checkpoints};
@@ -42,6 +43,8 @@ pub struct App {
     pub masters: Masters,
     /// The revocation feed.
     pub feed: Feed,
+    /// What is counted.
+    pub measures: Measures,
     /// The gate before argon2id.
     pub passwords: PasswordGate,
     /// Whether the demonstration's page is shown.
@@ -130,6 +133,7 @@ impl App {
         let keys = KeyRing::new(seen.rows, &masters.known(), policy(&config)?)?;
         let app = Arc::new(Self {
             feed: Feed::new(&config),
+            measures: Measures::default(),
             passwords: password_gate(&config),
             clock_off: AtomicBool::new(false),
             demo,
@@ -213,7 +217,14 @@ impl App {
 
     /// What the feed is made from at this moment.
     pub fn feed_sources(&self) -> Sources<'_> {
-        Sources { db: &self.db, keys: &self.keys, masters: &self.masters, clock: &*self.clock, may_sign: !self.clock_off() }
+        Sources {
+            db: &self.db,
+            keys: &self.keys,
+            masters: &self.masters,
+            clock: &*self.clock,
+            may_sign: !self.clock_off(),
+            on_contradiction: self.config.feed.on_contradiction,
+        }
     }
 
     /// Whether this replica's clock was too far off when it was last compared.

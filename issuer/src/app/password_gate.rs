@@ -26,7 +26,7 @@ pub struct GateSize {
 pub struct PasswordGate {
     permits: Arc<Semaphore>,
     places: Arc<Semaphore>,
-    wait: Duration,
+    size: GateSize,
     cost: Cost,
     decoy: PasswordHash,
     workspaces: Arc<Mutex<Vec<Workspace>>>,
@@ -50,7 +50,7 @@ impl PasswordGate {
         Self {
             permits: Arc::new(Semaphore::new(size.permits)),
             places: Arc::new(Semaphore::new(size.permits.saturating_add(size.queue))),
-            wait: size.wait,
+            size,
             cost,
             decoy: decoy(cost),
             workspaces: Arc::default(),
@@ -61,6 +61,13 @@ impl PasswordGate {
     /// How many hashes have been begun since the start.
     pub fn evaluated(&self) -> u64 {
         self.evaluated.load(Ordering::Relaxed)
+    }
+
+    /// How many wait for their turn.
+    pub fn waiting(&self) -> usize {
+        // Who is at it holds a place and a permit, who waits a place alone.
+        let taken = self.size.permits.saturating_add(self.size.queue).saturating_sub(self.places.available_permits());
+        taken.saturating_sub(self.size.permits.saturating_sub(self.permits.available_permits()))
     }
 
     /// Whether this is the hash of the password. Without a hash (an unknown user) it does the same work and answers no.
@@ -87,7 +94,7 @@ impl PasswordGate {
         work: impl FnOnce(&mut Workspace) -> Result<T, HashFault> + Send + 'static,
     ) -> Result<T, GateError> {
         let _place = self.places.try_acquire().map_err(|_| GateError::Busy)?;
-        let permit = tokio::time::timeout(self.wait, Arc::clone(&self.permits).acquire_owned())
+        let permit = tokio::time::timeout(self.size.wait, Arc::clone(&self.permits).acquire_owned())
             .await
             .map_err(|_| GateError::Busy)?
             .map_err(|_| GateError::Busy)?;

@@ -9,6 +9,8 @@ mod clients;
 mod consents;
 mod dev;
 mod effect;
+mod feed;
+mod followers;
 mod grants;
 mod keys;
 mod log;
@@ -67,6 +69,11 @@ enum Command {
     Grants(grants::Command),
     /// Break the glass: cut off everything that this issuer ever gave out, at once
     RevokeEverything(revoke_everything::Arguments),
+    /// Show who follows the revocation feed, how far each one is, and how old its keys are
+    Followers,
+    /// The revocation feed's history, and the alarms about it
+    #[command(subcommand)]
+    Feed(feed::Command),
     /// Show the audit trail: who did what, from where, and how it ended
     Audit(audit::Arguments),
     /// Say whether the configuration is right and what a start would change; changes nothing
@@ -89,6 +96,8 @@ pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Consents(command) => consents::run(&settings, command).await,
         Command::Grants(command) => grants::run(&settings, command).await,
         Command::RevokeEverything(arguments) => revoke_everything::run(&settings, arguments).await,
+        Command::Followers => followers::run(&settings).await,
+        Command::Feed(command) => feed::run(&settings, command).await,
         Command::Audit(arguments) => audit::run(&settings, arguments).await,
         Command::CheckConfig(arguments) => check_config::run(&settings, arguments).await,
     };

@@ -50,9 +50,7 @@ pub(super) async fn run(settings: &Settings, arguments: &Arguments) -> Result<Op
     let encrypted = tls.is_some();
     let app = open::server(config, arguments.dev).await?;
     reconcile(&app, &clients, arguments.prune).await?;
-    let server = Server::bind(&app, tls)
-        .await
-        .map_err(|fault| Failure::new(format_args!("{} cannot be listened on: {fault}", app.config.listen)))?;
+    let server = Server::bind(&app, tls).await.map_err(Failure::new)?;
     let demonstration = if arguments.dev { Some(dev::prepare(&app).await?) } else { None };
     let set_up = set_up_link(&app).await?;
     if !arguments.dev {
@@ -61,6 +59,9 @@ pub(super) async fn run(settings: &Settings, arguments: &Arguments) -> Result<Op
     let jobs = Jobs::start(&app);
     let version = env!("CARGO_PKG_VERSION");
     tracing::info!(version, issuer = %app.config.issuer, address = %server.address(), "Passant is listening");
+    if let Some(address) = server.metrics_address() {
+        tracing::info!(%address, "metrics are served, by plain http and to everybody who reaches that address");
+    }
     tell_who_ends_tls(&app.config, encrypted);
     ready(&app, &server, set_up.as_ref(), demonstration.as_ref()).say(settings.json);
     server.run().await;
@@ -143,6 +144,7 @@ fn ready(app: &Arc<App>, server: &Server, set_up: Option<&(String, UnixTime)>, d
         "ready": true,
         "issuer": app.config.issuer.as_str(),
         "listen": server.address().to_string(),
+        "metrics": server.metrics_address().map(|address| address.to_string()),
         "set_up": set_up.map(|(url, expires_at)| json!({ "url": url, "expires_at": expires_at.to_string() })),
         "demo": demonstration.map(Demonstration::document),
     });

@@ -9,6 +9,7 @@ use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
 use super::error::ConfigError;
 use super::secrets;
 use super::source::{Source, Step::Key};
+use crate::domain::alarm::OnContradiction;
 use crate::secret::{Secret, TokenHash};
 
 /// The most secrets at a time: the new one works before the old one is taken away.
@@ -19,6 +20,14 @@ const MOST: usize = 2;
 pub struct Feed {
     /// Who may follow; everybody.
     pub access: FeedAccess,
+    /// What is done when the database turns out to have been put back in time, beside the alarm; `cut-off`.
+    pub on_contradiction: OnContradiction,
+}
+
+impl Default for Feed {
+    fn default() -> Self {
+        Self { access: FeedAccess::Public, on_contradiction: OnContradiction::CutOff }
+    }
 }
 
 /// Who may follow.
@@ -46,15 +55,19 @@ pub(super) struct FeedSection {
     bearer_hashes: Hashes,
     bearer_env: Option<String>,
     bearer_file: Option<PathBuf>,
+    on_contradiction: Option<OnContradiction>,
 }
 
 impl FeedSection {
     /// What can be said without the secrets themselves.
     pub(super) fn judge(self, source: &Source<'_>) -> Result<JudgedFeed, ConfigError> {
-        let Self { access, bearer_hashes: Hashes(hashes), bearer_env, bearer_file } = self;
+        let Self { access, bearer_hashes: Hashes(hashes), bearer_env, bearer_file, on_contradiction } = self;
+        let on_contradiction = on_contradiction.unwrap_or(Feed::default().on_contradiction);
         let fault = |reason: &str| Err(source.fault(&[Key("feed"), Key("access")], reason));
         match (access, hashes.len() + usize::from(bearer_env.is_some()) + usize::from(bearer_file.is_some())) {
-            (Access::Public, 0) | (Access::Bearer, 1..=MOST) => Ok(JudgedFeed { access, hashes, bearer_env, bearer_file }),
+            (Access::Public, 0) | (Access::Bearer, 1..=MOST) => {
+                Ok(JudgedFeed { access, hashes, bearer_env, bearer_file, on_contradiction })
+            }
             (Access::Public, _) => fault("a public feed has no bearer secret: say access = \"bearer\""),
             (Access::Bearer, _) => {
                 fault("with bearer, one secret or two must be given by bearer_hashes, bearer_env and bearer_file")
@@ -69,6 +82,7 @@ pub(super) struct JudgedFeed {
     hashes: Vec<TokenHash>,
     bearer_env: Option<String>,
     bearer_file: Option<PathBuf>,
+    on_contradiction: OnContradiction,
 }
 
 impl JudgedFeed {
@@ -103,7 +117,7 @@ impl JudgedFeed {
             Access::Public => FeedAccess::Public,
             Access::Bearer => FeedAccess::Bearer(hashes),
         };
-        Feed { access }
+        Feed { access, on_contradiction: self.on_contradiction }
     }
 }
 

@@ -24,7 +24,7 @@ pub use self::clients::DeclaredClient;
 pub use self::declared::{Declared, Undeclared};
 pub use self::error::{ConfigError, Place};
 pub use self::feed::{Feed, FeedAccess};
-pub use self::sections::{Audit, Http, Keys, Limits, Log, LogFormat, Passwords, Sessions, StatusLists, Throttle};
+pub use self::sections::{Audit, Http, Keys, Limits, Log, LogFormat, Metrics, Passwords, Sessions, StatusLists, Throttle};
 pub use self::storage::{Database, DatabaseTarget, InvalidPostgresUrl, MasterKeySource, PostgresUrl};
 pub use self::tls::TlsFiles;
 
@@ -67,6 +67,8 @@ pub struct Config {
     pub feed: Feed,
     /// `[http]`
     pub http: Http,
+    /// `[metrics]`; not served.
+    pub metrics: Metrics,
     /// `[tls]`; none, so that TLS ends in front of Passant.
     pub tls: Option<TlsFiles>,
     /// `[status_lists]`
@@ -140,8 +142,9 @@ impl Config {
             passwords,
             throttle,
             limits,
-            feed: Feed { access: FeedAccess::Public },
+            feed: Feed::default(),
             http,
+            metrics: Metrics::default(),
             tls: None,
             status_lists,
             audit,
@@ -213,6 +216,7 @@ struct Document {
     limits: Limits,
     feed: FeedSection,
     http: Http,
+    metrics: Metrics,
     tls: TlsSection,
     status_lists: StatusLists,
     audit: Audit,
@@ -238,6 +242,7 @@ impl Default for Document {
             limits: Limits::default(),
             feed: FeedSection::default(),
             http: Http::default(),
+            metrics: Metrics::default(),
             tls: TlsSection::default(),
             status_lists: StatusLists::default(),
             audit: Audit::default(),
@@ -317,6 +322,7 @@ impl Document {
             limits: self.limits,
             feed: feed.without_secrets(),
             http: self.http,
+            metrics: self.metrics,
             tls,
             status_lists: self.status_lists,
             audit: self.audit,

@@ -1,6 +1,7 @@
 //! The sections of the file that say how much and how long: each key with its default and its bounds.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
@@ -213,6 +214,15 @@ pub struct Http {
     pub trusted_proxies: TrustedProxies,
 }
 
+/// `[metrics]`: what is counted, for Prometheus.
+#[derive(Clone, PartialEq, Eq, Debug, Default, serde::Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a section")]
+pub struct Metrics {
+    /// The address to serve them on, by plain http and to everybody who reaches it; none, so that they are not served.
+    #[serde(deserialize_with = "maybe_address")]
+    pub listen: Option<SocketAddr>,
+}
+
 /// `[status_lists]`: Token Status Lists, for the clients whose registration asks for them.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a section")]
@@ -273,6 +283,10 @@ named_values!(
         Json = "json",
     }
 );
+
+fn maybe_address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SocketAddr>, D::Error> {
+    super::address(deserializer).map(Some)
+}
 
 fn lasting<'de, const MIN: u64, const MAX: u64, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     DurationIn::<MIN, MAX>::deserialize(deserializer).map(DurationIn::get)

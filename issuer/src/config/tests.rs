@@ -3,6 +3,7 @@ mod sample;
 use std::time::Duration;
 
 use super::*;
+use crate::domain::alarm::OnContradiction;
 use crate::domain::client::{ClientAuthentication, GrantType, TokenClaim};
 use crate::domain::client_address::TrustedProxies;
 use crate::secret::TokenHash;
@@ -79,6 +80,26 @@ fn nothing_configured_is_a_working_issuer() {
     assert_eq!(config.log, Log { format: LogFormat::Auto, filter: "info".to_owned() });
     assert_eq!(config.audit.keep, hours(400 * 24));
     assert!(config.scopes.is_empty() && config.resources.is_empty());
+}
+
+#[test]
+fn commands_need_no_secret_of_the_feed_and_judge_the_rest_of_the_section() {
+    let bare = |text: &str| Config::load(Some((Path::new("passant.toml"), text)), []);
+    let config = bare("[feed]\naccess = \"bearer\"\nbearer_env = \"NOWHERE\"\nbearer_file = \"/nowhere\"\n").unwrap();
+    assert_eq!(config.feed.access, FeedAccess::Bearer(vec![]), "which lets nobody in");
+    let refused = bare("[feed]\naccess = \"bearer\"\n").unwrap_err();
+    assert_eq!(refused.key, "feed.access");
+}
+
+#[test]
+fn what_a_contradiction_does_and_where_metrics_are_is_said_in_words() {
+    assert_eq!(load("", &[]).unwrap().feed.on_contradiction, OnContradiction::CutOff);
+    let quiet = load("[feed]\non_contradiction = \"alarm\"\n", &[]).unwrap();
+    assert_eq!(quiet.feed.on_contradiction, OnContradiction::Alarm);
+    assert_eq!(refused("[feed]\non_contradiction = \"nothing\"\n", &[]).key, "feed.on_contradiction");
+    let listen = ("PASSANT_METRICS__LISTEN", "127.0.0.1:9464");
+    assert_eq!(load("", &[listen]).unwrap().metrics.listen, listen.1.parse().ok());
+    assert_eq!(refused("[metrics]\nlisten = \"9464\"\n", &[]).key, "metrics.listen");
 }
 
 #[test]

@@ -73,6 +73,10 @@ named_values!(
         MasterKeyRotate = "master_key_rotate",
         /// Everything this issuer had made was cut off.
         IssuerCutOff = "issuer_cut_off",
+        /// The revocation feed's history turned out to have been put back in time.
+        HistoryContradict = "history_contradict",
+        /// The operator has seen the alarms about it.
+        AlarmAcknowledge = "alarm_acknowledge",
     }
 );
 

@@ -62,6 +62,8 @@ named_values!(
         AllKeysRevoked = "all_keys_revoked",
         /// The operator breaks the glass.
         EverythingRevoked = "everything_revoked",
+        /// A follower shows that the database went back in time.
+        HistoryContradicted = "history_contradicted",
     }
 );
 
@@ -74,6 +76,8 @@ pub enum Who {
     User,
     /// Whoever may run commands.
     Operator,
+    /// Whoever has a message that this issuer signed.
+    Anybody,
 }
 
 /// A cause's row in the table.
@@ -126,6 +130,7 @@ impl Cause {
             Self::KeyRevoked => (Key, Who::Operator, "passant keys revoke", (Action::KeyRevoke, Done)),
             Self::AllKeysRevoked => (Key, Who::Operator, "passant keys revoke --all", (Action::KeyRevoke, Done)),
             Self::EverythingRevoked => (Issuer, Who::Operator, "passant revoke-everything", (Action::IssuerCutOff, Done)),
+            Self::HistoryContradicted => (Issuer, Who::Anybody, "POST /revocations/proof", (Action::HistoryContradict, Done)),
         };
         Row { level, who, act, told }
     }
@@ -152,7 +157,8 @@ pub const fn raises(action: Action) -> bool {
         | Action::ClientRemove
         | Action::SecretLeak
         | Action::KeyRevoke
-        | Action::IssuerCutOff => true,
+        | Action::IssuerCutOff
+        | Action::HistoryContradict => true,
         Action::SignIn
         | Action::UserCreate
         | Action::UserUpdate
@@ -166,7 +172,8 @@ pub const fn raises(action: Action) -> bool {
         | Action::ClientEnable
         | Action::SecretRotate
         | Action::KeyRotate
-        | Action::MasterKeyRotate => false,
+        | Action::MasterKeyRotate
+        | Action::AlarmAcknowledge => false,
     }
 }
 

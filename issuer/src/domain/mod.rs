@@ -1,5 +1,6 @@
 //! Floor 0: the rules, as pure functions over values. No I/O, no async, no SQL, no HTTP.
 
+pub mod alarm;
 pub mod audit;
 pub mod authorization_request;
 pub mod causes;
@@ -12,6 +13,7 @@ pub mod consent;
 pub mod cutoff;
 pub mod effect;
 pub mod feed;
+pub mod follower;
 pub mod grant;
 pub mod ids;
 pub mod issuer_url;

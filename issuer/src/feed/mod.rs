@@ -5,12 +5,14 @@
 mod message;
 mod pace;
 mod places;
+mod proof;
 mod ready;
+mod reports;
 mod tail;
 
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Mutex, MutexGuard, broadcast, watch};
@@ -18,14 +20,19 @@ use tokio::sync::{Mutex, MutexGuard, broadcast, watch};
 pub use self::message::{Kind, Message, TYPE};
 pub use self::pace::{GATHER, HEARTBEAT};
 pub use self::places::Place;
+pub use self::proof::Verdict;
 
 use self::message::Contents;
 use self::places::Places;
+use self::proof::Budgets;
 use self::ready::Ready;
+use self::reports::Reports;
 use self::tail::Tail;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::domain::alarm::OnContradiction;
 use crate::domain::feed::{Contradiction, Position, Standing, locate};
+use crate::domain::ids::Tick;
 use crate::keys::{KeyError, KeyRing, Masters};
 use crate::store::{Db, StoreError, feed_tail};
 
@@ -48,6 +55,8 @@ pub struct Sources<'a> {
     pub clock: &'a dyn Clock,
     /// Whether this replica's clock is good enough to sign by.
     pub may_sign: bool,
+    /// What is done when the database turns out to have been put back in time.
+    pub on_contradiction: OnContradiction,
 }
 
 /// Why there is no message.
@@ -91,6 +100,9 @@ pub struct Feed {
     messages: broadcast::Sender<Arc<Message>>,
     ended: watch::Sender<bool>,
     places: Places,
+    last_read: std::sync::Mutex<Option<(Tick, Duration)>>,
+    reports: Reports,
+    budgets: Budgets,
 }
 
 impl Feed {
@@ -105,7 +117,20 @@ impl Feed {
             messages: broadcast::Sender::new(BEHIND),
             ended: watch::Sender::new(false),
             places: Places::new(config.limits.streams, config.limits.connections_per_address),
+            last_read: std::sync::Mutex::default(),
+            reports: Reports::default(),
+            budgets: Budgets::default(),
         }
+    }
+
+    /// The head's tick as it was last read, and when that was, by the monotonic clock.
+    pub fn last_read(&self) -> Option<(Tick, Duration)> {
+        *self.last_read.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many followers have a place now, whether they take what is sent or wait for an answer.
+    pub fn places_taken(&self) -> u32 {
+        self.places.taken()
     }
 
     /// A place for a follower that stays; `holder` is whose address it comes from, if that says anything.
@@ -219,6 +244,9 @@ impl Feed {
             Err(_) => Err(slow().into()),
         };
         (tail.completed, tail.failed) = (number, outcome.is_err());
+        if let (Ok(()), Ok(last)) = (&outcome, tail.last()) {
+            *self.last_read.lock().unwrap_or_else(PoisonError::into_inner) = Some((last.head.tick, last.at));
+        }
         outcome.map(|()| tail)
     }
 }

@@ -31,6 +31,11 @@ impl Places {
         Self { most, most_of_one, taken: Arc::default() }
     }
 
+    /// How many are taken.
+    pub(super) fn taken(&self) -> u32 {
+        locked(&self.taken).all
+    }
+
     /// A place, unless all are taken, or all that this holder may have.
     pub(super) fn take(&self, holder: Option<IpAddr>) -> Option<Place> {
         let mut taken = locked(&self.taken);

@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use super::message::{Contents, Kind, Message, Read};
 use super::pace::Pace;
-use super::{FeedError, Sources};
+use super::{FeedError, Sources, proof};
+use crate::domain::alarm::Witness;
 use crate::domain::cutoff::{KEY_LEVEL, chain};
 use crate::domain::feed::{Entry, Position, Standing, locate};
 use crate::domain::ids::Tick;
 use crate::keys::masters::Ask;
+use crate::store::feed_alarms::{self, Proof};
 use crate::store::{Conn, feed_head, feed_tail, master_keys, signing_keys, wake};
 
 /// How many entries and cut-offs are kept at least, where there are so many; twice as many at most.
@@ -43,20 +45,23 @@ impl Tail {
             let head = feed_head::read(&mut reader.conn()).await?;
             if head.tick < highest {
                 drop(reader);
-                if feed_head::overtake(sources.db, highest).await?.is_some() {
-                    tracing::error!(
-                        head = head.tick.get(),
-                        seen = highest.get(),
-                        "the database went back in time: the feed goes on under a new name"
-                    );
+                if let Some(alarm) = feed_alarms::overtake(sources.db, highest, sources.on_contradiction, iat).await? {
+                    proof::tell(&alarm);
                 }
                 continue;
             }
             wake::saw(sources.db, head.tick);
             let salt = head.salt;
             let head = Position { feed: head.feed_id, tick: head.tick, link: head.chain };
-            if self.last.as_ref().map(|last| &last.head) != Some(&head) {
-                self.extend(&mut reader.conn(), sources, &head).await?;
+            if self.last.as_ref().map(|last| &last.head) != Some(&head)
+                && let Some(broken) = self.extend(&mut reader.conn(), sources, &head).await?
+            {
+                drop(reader);
+                let lost = Proof { position: broken, signed_by: None, witness: Witness::Process };
+                if let Some(alarm) = feed_alarms::contradict(sources.db, lost, sources.on_contradiction, iat).await? {
+                    proof::tell(&alarm);
+                    continue;
+                }
             }
             // Whoever follows has been told of this head or a later one.
             self.announced.get_or_insert_with(|| head.clone());
@@ -65,7 +70,14 @@ impl Tail {
         }
     }
 
-    async fn extend(&mut self, conn: &mut Conn<'_>, sources: &Sources<'_>, head: &Position) -> Result<(), FeedError> {
+    /// Takes over what leads to the head. What this process had read before is answered where it is not continued by more entries
+    /// than are kept, or by another history.
+    async fn extend(
+        &mut self,
+        conn: &mut Conn<'_>,
+        sources: &Sources<'_>,
+        head: &Position,
+    ) -> Result<Option<Position>, FeedError> {
         let held = self.last.as_ref().map(|last| &last.head).filter(|held| held.feed == head.feed && held.tick < head.tick);
         let above = held.map_or(Tick::ZERO, |held| held.tick);
         let news = feed_tail::entries(conn, &head.feed, (above, head.tick), KEPT).await?;
@@ -73,28 +85,17 @@ impl Tail {
         let follows = held.zip(first).is_some_and(|(held, first)| {
             first.previous == held.tick && chain(&head.feed, &held.link, first.tick, &first.cutoffs) == first.link
         });
+        let broken = if follows { None } else { self.last.as_ref().map(|last| last.head.clone()) };
         // What was not read may have been the end of a key as well.
         if !follows || news.iter().flat_map(|entry| &entry.cutoffs).any(|cutoff| cutoff.level == KEY_LEVEL) {
             reload(conn, sources).await?;
         }
         if !follows {
-            self.tell_of_a_break(head, first);
             self.entries.clear();
         }
         self.entries.extend(news);
         self.forget();
-        Ok(())
-    }
-
-    /// Another history with the same name, and not just more entries than are kept.
-    fn tell_of_a_break(&self, head: &Position, first: Option<&Entry>) {
-        let Some(held) = self.last.as_ref().map(|last| &last.head).filter(|held| held.feed == head.feed) else { return };
-        if held.tick == head.tick || first.is_none_or(|first| first.previous <= held.tick) {
-            tracing::error!(
-                head = %head, held = %held,
-                "the feed does not continue what this process has read: was the database put back in time?"
-            );
-        }
+        Ok(broken.filter(|held| held.feed == head.feed))
     }
 
     fn forget(&mut self) {

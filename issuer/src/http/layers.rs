@@ -19,7 +19,7 @@ use tracing::Instrument;
 use super::device::ClientAddress;
 use super::effect::wants_json;
 use super::pages::error::Asked;
-use super::{error, intake, pages};
+use super::{error, intake, metrics, pages};
 use crate::app::App;
 use crate::config::Limits;
 use crate::secret::random_id;
@@ -64,6 +64,7 @@ pub(super) fn around(app: &Arc<App>, groups: Groups) -> Router<Arc<App>> {
             tracing::info_span!("request", method = %request.method(), path = request.uri().path(), %client, id)
         }))
         .layer(SetRequestIdLayer::new(REQUEST_ID, DrawnId))
+        .layer(middleware::from_fn_with_state(Arc::clone(app), metrics::count))
         .layer(middleware::from_fn_with_state(Arc::clone(app), intake::arrive))
 }
 

@@ -17,6 +17,7 @@ mod intake;
 mod introspect;
 mod jwks;
 mod layers;
+mod metrics;
 pub mod pages;
 mod redirect;
 mod revocations;
@@ -33,10 +34,12 @@ mod visit;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 
 use self::layers::compressed;
 use self::pages::{account, assets, consent, demo, end_session, home, login, logout, set_up};
+use self::revocations::{followers, proof};
 use crate::app::App;
 
 /// Everything Passant answers. JSON endpoints may be called from other origins and answer OAuth errors; pages may not, and answer
@@ -51,6 +54,8 @@ pub fn router(app: &Arc<App>) -> Router {
         .route("/token", post(token::post))
         .route("/introspect", post(introspect::post))
         .route("/revoke", post(revoke::post))
+        .route("/revocations/proof", post(proof::post).layer(DefaultBodyLimit::max(proof::LONGEST)))
+        .route("/revocations/followers", post(followers::post).layer(DefaultBodyLimit::max(followers::LONGEST)))
         .route("/userinfo", get(userinfo::get_or_post).post(userinfo::get_or_post));
     let feed = Router::new().route("/revocations", get(revocations::get)).route("/revocations/stream", get(revocations::stream));
     let pages = Router::new()

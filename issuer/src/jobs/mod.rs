@@ -3,6 +3,8 @@
 
 mod clock;
 mod faults;
+mod history;
+mod reports;
 mod rotation;
 mod sweep;
 mod tail;
@@ -15,6 +17,8 @@ use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
 pub use self::clock::CompareClocks;
+pub use self::history::WatchHistory;
+pub use self::reports::WriteReports;
 pub use self::rotation::RotateKeys;
 pub use self::sweep::Sweep;
 pub use self::tail::tail;
@@ -43,6 +47,8 @@ impl Jobs {
         jobs.spawn(app, RotateKeys::default());
         jobs.spawn(app, CompareClocks::default());
         jobs.spawn(app, Sweep::default());
+        jobs.spawn(app, WatchHistory::default());
+        jobs.spawn(app, WriteReports::default());
         let (app, mut stop) = (Arc::clone(app), jobs.stop.subscribe());
         jobs.running.spawn(async move {
             tokio::select! {

@@ -6,8 +6,9 @@ use std::time::Duration;
 use super::Job;
 use super::faults::Faults;
 use crate::app::App;
+use crate::domain::follower::FOLLOWERS_KEPT;
 use crate::domain::ids::Tick;
-use crate::store::{StoreError, feed_head, sweep};
+use crate::store::{StoreError, feed_head, followers, sweep};
 
 /// The most batches of one step; more wait for the next.
 const MOST_BATCHES: usize = 200;
@@ -35,6 +36,7 @@ impl Job for Sweep {
 impl Sweep {
     async fn sweep(&mut self, app: &App) -> Result<(), StoreError> {
         self.prune_feed(app).await?;
+        followers::forget(&app.db, app.now() - FOLLOWERS_KEPT).await?;
         for _ in 0..MOST_BATCHES {
             let lanes = sweep::lanes(&app.db, app.now() - app.config.throttle.forget).await?;
             if lanes + sweep::batch(&app.db, app.now()).await? == 0 {

@@ -2,14 +2,15 @@
 //! Reading is as narrow as writing, so `crit`, `jku`, `jwk` and whatever comes next have nowhere to stand.
 
 use base64ct::{Base64UrlUnpadded, Encoding};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
 use super::opened::OpenedKey;
 use super::{KeyError, NotOurs};
 use crate::domain::ids::KeyId;
 
-const LONGEST_TOKEN: usize = 8 * 1024;
+/// Longer than any token of ours.
+pub(super) const LONGEST_TOKEN: usize = 8 * 1024;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -42,8 +43,8 @@ pub(super) struct Unverified<'t> {
 
 impl<'t> Unverified<'t> {
     /// Takes a token apart. The type is compared as RFC 7515, section 4.1.9 says: without case and without `application/`.
-    pub(super) fn parse(token: &'t str, typ: &str) -> Result<Self, NotOurs> {
-        if token.len() > LONGEST_TOKEN {
+    pub(super) fn parse(token: &'t str, typ: &str, longest: usize) -> Result<Self, NotOurs> {
+        if token.len() > longest {
             return Err(NotOurs::TooLong);
         }
         let (signed, signature) = token.rsplit_once('.').ok_or(NotOurs::NotCompact)?;
@@ -62,7 +63,7 @@ impl<'t> Unverified<'t> {
     }
 
     /// The payload, once the signature has proved to be the key's.
-    pub(super) fn verify(self, key: &OpenedKey) -> Result<Map<String, Value>, NotOurs> {
+    pub(super) fn verify<P: DeserializeOwned>(self, key: &OpenedKey) -> Result<P, NotOurs> {
         if !key.verifies(self.signed.as_bytes(), &self.signature) {
             return Err(NotOurs::Signature);
         }

@@ -71,8 +71,8 @@ pub enum KeyError {
 /// Why a presented token is not one of this issuer's. For the log: whoever presented it learns only that it is not valid.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum NotOurs {
-    /// Longer than any token of ours.
-    #[error("the token is longer than 8 KiB")]
+    /// Longer than any of ours.
+    #[error("the token is longer than any that this issuer writes")]
     TooLong,
     /// Not three parts of base64url.
     #[error("the token is not a compact JWS")]
@@ -92,7 +92,7 @@ pub enum NotOurs {
     /// The signature is not that key's.
     #[error("the token's signature is wrong")]
     Signature,
-    /// What is signed is not a JSON object.
-    #[error("the token's payload is not an object")]
+    /// What is signed is not an object with the members that belong there.
+    #[error("the token's payload is not of its kind")]
     Payload,
 }

@@ -8,6 +8,8 @@ use sha2::{Digest, Sha256};
 
 use super::KeyError;
 use super::jwk::PublicJwk;
+use crate::clock::UnixTime;
+use crate::domain::signing_key::{self, SigningKey};
 
 /// A key set with what HTTP says about it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -25,6 +27,13 @@ pub struct JwksDocument {
 #[derive(Serialize)]
 struct KeySet {
     keys: Vec<PublicJwk>,
+}
+
+/// The digest of the key set that these rows publish now. It needs no private key.
+pub fn published_digest(rows: &[SigningKey], now: UnixTime) -> Result<String, KeyError> {
+    let published = signing_key::published(rows, now);
+    let keys = published.iter().map(|row| PublicJwk::parse(&row.public_jwk)).collect::<Result<_, _>>()?;
+    Ok(JwksDocument::new(keys, Duration::ZERO)?.digest)
 }
 
 impl JwksDocument {

@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::compact::{self, Unverified};
@@ -94,7 +95,12 @@ impl KeyRing {
     /// The claims of a token of this type that this issuer signed, with any key that was not revoked since, published or not: an
     /// ID token that comes back as a hint may be old. Nothing is said about the claims, their times included.
     pub fn verify(&self, token: &str, typ: &str) -> Result<(Map<String, Value>, KeyId), NotOurs> {
-        let unverified = Unverified::parse(token, typ)?;
+        self.verify_within(token, typ, compact::LONGEST_TOKEN)
+    }
+
+    /// The same for what is no token, of a payload and a length of its own.
+    pub fn verify_within<P: DeserializeOwned>(&self, message: &str, typ: &str, longest: usize) -> Result<(P, KeyId), NotOurs> {
+        let unverified = Unverified::parse(message, typ, longest)?;
         let snapshot = self.snapshot();
         let key = snapshot.key(&unverified.kid).ok_or(NotOurs::UnknownKey)?;
         Ok((unverified.verify(key)?, key.kid.clone()))

@@ -32,6 +32,12 @@ struct HeadRow {
     chain: String,
 }
 
+impl From<HeadRow> for FeedHead {
+    fn from(row: HeadRow) -> Self {
+        Self { feed_id: FeedId::new(row.feed_id), tick: Tick::new(row.tick), chain: row.chain, salt: row.salt }
+    }
+}
+
 /// Makes the head on an empty database, and appends an empty entry: a start after a restored backup reuses no number.
 pub async fn begin(db: &Db) -> Result<Tick, StoreError> {
     struct Fresh {
@@ -60,7 +66,7 @@ pub async fn begin(db: &Db) -> Result<Tick, StoreError> {
 /// Reads the head.
 pub async fn read(conn: &mut Conn<'_>) -> Result<FeedHead, StoreError> {
     let row = sql!(conn, one as HeadRow, "SELECT feed_id, salt, tick, previous_tick, chain FROM feed_head WHERE id = 1")?;
-    Ok(FeedHead { feed_id: FeedId::new(row.feed_id), tick: Tick::new(row.tick), chain: row.chain, salt: row.salt })
+    Ok(row.into())
 }
 
 /// Raises the tick and appends an entry with these cut-offs: the last step of the transaction of their cause, once. What keeps a
@@ -73,24 +79,23 @@ pub async fn raise(tx: &mut Tx<'_>, now: UnixTime, targets: &[Target]) -> Result
          WHERE id = 1 RETURNING feed_id, salt, tick, previous_tick, chain",
         tick_floor(now),
     )?;
+    append(tx, &head, targets).await
+}
+
+/// Appends the entry of a tick that was just raised, and wakes those that follow.
+async fn append(tx: &mut Tx<'_>, head: &HeadRow, targets: &[Target]) -> Result<Tick, StoreError> {
+    let tick = Tick::new(head.tick);
     let named: Vec<NamedCutoff> = targets
         .iter()
         .map(|target| NamedCutoff { level: target.level().to_owned(), identifier: target.salted(&head.salt) })
         .collect();
-    let issuer_wide = targets.contains(&Target::Issuer);
-    append(tx, &head, &named, issuer_wide).await
-}
-
-/// Appends the entry of a tick that was just raised, and wakes those that follow.
-async fn append(tx: &mut Tx<'_>, head: &HeadRow, named: &[NamedCutoff], issuer_wide: bool) -> Result<Tick, StoreError> {
-    let tick = Tick::new(head.tick);
-    let link = chain(&FeedId::new(head.feed_id.as_str()), &head.chain, tick, named);
+    let link = chain(&FeedId::new(head.feed_id.as_str()), &head.chain, tick, &named);
     sql!(
         tx,
         execute,
         "UPDATE feed_head SET chain = $1, issuer_cutoff = CASE WHEN $2 THEN tick ELSE issuer_cutoff END WHERE id = 1",
         link.as_str(),
-        issuer_wide,
+        targets.contains(&Target::Issuer),
     )?;
     sql!(
         tx,
@@ -101,7 +106,7 @@ async fn append(tx: &mut Tx<'_>, head: &HeadRow, named: &[NamedCutoff], issuer_w
         head.previous_tick,
         link.as_str(),
     )?;
-    for cutoff in named {
+    for cutoff in &named {
         sql!(
             tx,
             execute,
@@ -115,29 +120,30 @@ async fn append(tx: &mut Tx<'_>, head: &HeadRow, named: &[NamedCutoff], issuer_w
     Ok(tick)
 }
 
-/// Raises past a tick that this process has seen where the head lies below it: the database was put back in time. The history
-/// from here on has a name of its own, and nothing in it has a number that was used before. `None` where the head is not below.
-pub async fn overtake(db: &Db, seen: Tick) -> Result<Option<Tick>, StoreError> {
-    db.write((FeedId::random(), seen, db.now()), |tx, (feed_id, seen, now)| {
-        async move {
-            let head = sql!(
-                tx,
-                optional as HeadRow,
-                "UPDATE feed_head SET feed_id = $1, previous_tick = tick, tick = CASE WHEN $2 > $3 THEN $2 ELSE $3 END
-                 WHERE id = 1 AND tick < $4 RETURNING feed_id, salt, tick, previous_tick, chain",
-                feed_id.as_str(),
-                seen.get() + 1,
-                tick_floor(*now),
-                seen.get(),
-            )?;
-            match head {
-                Some(head) => append(tx, &head, &[], false).await.map(Some),
-                None => Ok(None),
-            }
-        }
-        .boxed()
-    })
-    .await
+/// Locks the head for the rest of the transaction, and reads it.
+pub(super) async fn hold(tx: &mut Tx<'_>) -> Result<FeedHead, StoreError> {
+    let row = sql!(
+        tx,
+        one as HeadRow,
+        "UPDATE feed_head SET tick = tick WHERE id = 1 RETURNING feed_id, salt, tick, previous_tick, chain",
+    )?;
+    Ok(row.into())
+}
+
+/// Raises past a tick that the history once had, and gives it another name from here on: nothing in it has a number that was used
+/// before, and what was said under the old name says nothing about it. The last step of its transaction, as [`raise`] is.
+pub(super) async fn rename(tx: &mut Tx<'_>, past: Tick, now: UnixTime, targets: &[Target]) -> Result<Tick, StoreError> {
+    let head = sql!(
+        tx,
+        one as HeadRow,
+        "UPDATE feed_head SET feed_id = $1, previous_tick = tick,
+             tick = CASE WHEN tick >= $2 AND tick + 1 > $3 THEN tick + 1 WHEN $2 + 1 > $3 THEN $2 + 1 ELSE $3 END
+         WHERE id = 1 RETURNING feed_id, salt, tick, previous_tick, chain",
+        FeedId::random().as_str(),
+        past.get(),
+        tick_floor(now),
+    )?;
+    append(tx, &head, targets).await
 }
 
 /// Revokes these targets on their own account: those whose cut-off rests in the `cutoffs` table or the head alone (tokens, the

@@ -5,9 +5,9 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::{Method, StatusCode};
 use passant::domain::causes::Cause;
-use passant::store::registrations;
+use passant::store::{feed_head, registrations};
 use passant_tests::world::{Agent, Answer, ISSUER};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::scene::Scene;
 use super::{ADA, NEXT};
@@ -99,6 +99,15 @@ pub(super) async fn act(scene: &mut Scene, cause: Cause) -> Done {
         Cause::KeyRevoked => command(scene, &["keys", "revoke", &scene.kid()]),
         Cause::AllKeysRevoked => command(scene, &["keys", "revoke", "--all"]),
         Cause::EverythingRevoked => command(scene, &["revoke-everything", "--yes"]),
+        Cause::HistoryContradicted => {
+            let head = feed_head::read(&mut scene.world.db().reader().await.unwrap().conn()).await.unwrap();
+            let lost = json!({ "iss": ISSUER, "feed": head.feed_id, "tick": head.tick.get() + 1, "chain": "lost" });
+            let (message, _) = scene.world.app.keys.sign(scene.world.app.now(), passant::feed::TYPE, &lost).unwrap();
+            let headers = [("content-type", "application/passant-revocations+jwt")];
+            let answer = scene.world.agent().send(Method::POST, "/revocations/proof", &headers, Body::from(message)).await;
+            assert_eq!((answer.status, answer.json()), (StatusCode::OK, json!({ "contradiction": true })), "{}", answer.body);
+            Done::default()
+        }
     }
 }
 

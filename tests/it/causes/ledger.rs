@@ -68,6 +68,7 @@ async fn told(scene: &Scene, cause: Cause, tick: i64) {
         Who::Client => "client",
         Who::User => "user",
         Who::Operator => "operator",
+        Who::Anybody => "anonymous",
     };
     assert!(!found.is_empty(), "{cause} is told by nobody");
     let expected = (action.to_string(), outcome.to_string(), who.to_owned());

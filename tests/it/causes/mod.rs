@@ -87,6 +87,7 @@ walked! {
     key_revoked: KeyRevoked,
     all_keys_revoked: AllKeysRevoked,
     everything_revoked: EverythingRevoked,
+    history_contradicted: HistoryContradicted,
 }
 
 #[test]

@@ -44,6 +44,8 @@ mod check_config;
 mod clients;
 mod consents;
 mod exit_codes;
+mod feed;
+mod followers;
 mod keys;
 mod operator;
 mod reading;

@@ -38,7 +38,10 @@ on_both_engines! {
         assert!(after.tick > seen.tick && after.feed_id != seen.feed_id && after.salt == seen.salt);
         assert_eq!(follower.take(&stream.message().await), Took::Mismatch);
         follower.take_snapshot(&node.get("/revocations").await);
-        assert_eq!(follower.cutoffs, known, "what was revoked in the lost hour stays revoked");
+        for (target, tick) in known {
+            assert_eq!(follower.cutoffs.get(&target), Some(&tick), "what was revoked in the lost hour stays revoked");
+        }
+        assert_eq!(follower.cut_off("iss", &[]), Some(after.tick.get()), "and all else from before is dead as well");
         node.step().await;
         assert_eq!(head(world.db()).await, after, "once is enough");
         node.revoke().await;

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use axum::body::Body;
 use passant_tests::on_both_engines;
 use passant_tests::world::{Tokens, authorize_path};
+use serde_json::json;
 
 use super::*;
 
@@ -104,6 +105,16 @@ async fn good(world: &Arc<World>, client: &Registered, route: &Route, method: &M
         ) => agent.get(address).await,
         ("GET", "/revocations/stream") => sent(&mut agent, method, address, &[], Body::empty()).await,
         ("POST", "/token") => client.token(world, &[("grant_type", "client_credentials")]).await,
+        ("POST", "/revocations/proof") => {
+            let kind = ("content-type", "application/passant-revocations+jwt");
+            agent.send(Method::POST, address, &[kind], Body::from("no message of ours")).await
+        }
+        ("POST", "/revocations/followers") => {
+            let (position, keys) = (format!("feed.7.{}", "l".repeat(43)), "k".repeat(43));
+            let said = json!({ "name": "n", "instance": "i", "position": position, "keys": keys, "keys_age": 5 });
+            let kind = ("content-type", "application/json");
+            agent.send(Method::POST, address, &[kind], Body::from(said.to_string())).await
+        }
         ("POST", "/introspect" | "/revoke") => client.post(world, address, &[("token", "unknown")]).await,
         ("GET", "/userinfo") => {
             let tokens = agent.tokens(client, ADA, &[]).await;

@@ -21,7 +21,7 @@ async fn cut_off(db: &Db, target: Target) -> Tick {
 }
 
 /// Recomputes the chain over all entries and compares it with what was stored, and its end with the head.
-async fn the_chain_holds(it: &Replicas) {
+pub(super) async fn the_chain_holds(it: &Replicas) {
     let entries: Vec<(i64, String, i64, String)> =
         rows(&it.db, "SELECT tick, feed_id, previous_tick, chain FROM feed_entries ORDER BY tick").await;
     let cutoffs: Vec<(i64, String, String)> = rows(&it.db, "SELECT tick, level, identifier FROM cutoffs").await;
@@ -102,25 +102,6 @@ on_both_databases! {
         ticks.sort_unstable();
         assert_eq!(ticks, (before + 1..=before + 40).collect::<Vec<i64>>());
         the_chain_holds(&it).await;
-    }
-
-    async fn a_head_below_what_was_seen_is_overtaken_once_and_its_history_goes_on_under_another_name(it) {
-        let before = read!(it.db, conn => feed_head::read(conn));
-        assert_eq!(feed_head::overtake(&it.db, before.tick).await.unwrap(), None, "it is where it was");
-        let seen = Tick::new(before.tick.get() + 1_000_000_000);
-        let raised = feed_head::overtake(&it.db, seen).await.unwrap().unwrap();
-        assert!(raised > seen);
-        let after = read!(it.db, conn => feed_head::read(conn));
-        assert_eq!((after.tick, &after.salt), (raised, &before.salt));
-        assert_ne!(after.feed_id, before.feed_id);
-        assert_eq!(feed_head::overtake(&it.other, seen).await.unwrap(), None, "another process was faster");
-        the_chain_holds(&it).await;
-    }
-
-    async fn one_of_two_processes_overtakes(it) {
-        it.one_wins(async || Tick::new(it.tick().await.get() + 10), |db, seen, _| async move {
-            feed_head::overtake(&db, seen).await.unwrap().is_some()
-        }).await;
     }
 
     async fn only_an_issuer_wide_cut_off_lands_in_the_head(it) {

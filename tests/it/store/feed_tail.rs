@@ -1,9 +1,10 @@
 //! What the feed is made of.
 
+use passant::domain::alarm::OnContradiction;
 use passant::domain::audit::{Action, Event};
 use passant::domain::cutoff::Target;
 use passant::domain::ids::{FeedId, TokenId, UserId};
-use passant::store::{feed_head, feed_tail};
+use passant::store::{feed_alarms, feed_head, feed_tail};
 
 use super::*;
 
@@ -61,7 +62,7 @@ on_both_databases! {
         let old = cut_off(&it, &[Target::Token(TokenId::random())]).await;
         let seen = Tick::new(old.get() + 5);
         let before = read!(it.db, conn => feed_head::read(conn));
-        let raised = feed_head::overtake(&it.db, seen).await.unwrap().unwrap();
+        let raised = feed_alarms::overtake(&it.db, seen, OnContradiction::Alarm, NOW).await.unwrap().unwrap().tick;
         let head = read!(it.db, conn => feed_head::read(conn));
         let entries = read!(it.db, conn => feed_tail::entries(conn, &head.feed_id, (Tick::ZERO, head.tick), 100));
         assert_eq!(entries.iter().map(|entry| (entry.tick, entry.previous)).collect::<Vec<_>>(), [(raised, old)]);

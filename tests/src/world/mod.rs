@@ -2,6 +2,7 @@
 //! done, its database is searched for every secret that any answer gave out.
 
 mod agent;
+mod backup;
 mod flow;
 mod held;
 mod operator;
@@ -26,6 +27,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 
 pub use self::agent::{Agent, Answer};
+pub use self::backup::Backup;
 pub use self::flow::{Callback, Tokens, VERIFIER, authorize_path, challenge};
 pub use self::held::{Held, Hold};
 pub use self::operator::told_of;

@@ -2,12 +2,15 @@
 //! are in `verifier-sdk/FEED.md`.
 
 mod follower;
+pub(super) mod followers;
+pub(super) mod proof;
 mod stream;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Request, State};
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use tokio::sync::broadcast;
@@ -16,9 +19,9 @@ use self::follower::{Follower, authorized};
 use super::error::OAuthError;
 use super::jwks::names;
 use crate::app::App;
-use crate::domain::feed::Position;
+use crate::domain::feed::{Contradiction, Position};
 use crate::domain::params::Params;
-use crate::feed::{Message, Resumed};
+use crate::feed::{Kind, Message, Resumed};
 
 pub(super) use self::stream::{Streamed, get as stream};
 
@@ -40,12 +43,12 @@ pub(super) async fn get(State(app): State<Arc<App>>, request: Request) -> Result
             // A wait never looks like a client that takes no answer.
             let wait = wait.min(app.config.limits.request_timeout.saturating_sub(GLANCE));
             match app.feed.resume(&app.feed_sources(), Some(&after)).await? {
-                Resumed::Contradicted(how) => Err(OAuthError::contradiction(how)),
+                Resumed::Contradicted(how) => Err(contradiction(&app, how)),
                 Resumed::Current(_) if !wait.is_zero() => {
                     let follower = Follower::of(&app, &request)?;
                     news(&app, &after, wait, &follower).await
                 }
-                Resumed::Current(message) | Resumed::News(message) => Ok(whole(&message).into_response()),
+                Resumed::Current(message) | Resumed::News(message) => Ok(whole(&app, &message).into_response()),
             }
         }
     }
@@ -57,7 +60,7 @@ async fn snapshot(app: &App, headers: &HeaderMap) -> Result<Response, OAuthError
     if names(headers, &message.etag()) {
         return Ok((StatusCode::NOT_MODIFIED, tag).into_response());
     }
-    Ok((tag, whole(&message)).into_response())
+    Ok((tag, whole(app, &message)).into_response())
 }
 
 /// What leads from the position, which was the head a moment ago, to another one; or a heartbeat at the end of the wait.
@@ -68,9 +71,9 @@ async fn news(app: &App, after: &Position, wait: Duration, follower: &Follower) 
     let mut messages = app.feed.subscribe();
     loop {
         match app.feed.resume(&app.feed_sources(), Some(after)).await? {
-            Resumed::Contradicted(how) => return Err(OAuthError::contradiction(how)),
-            Resumed::News(message) => return Ok(whole(&message).into_response()),
-            Resumed::Current(message) if waited() || follower.must_leave() => return Ok(whole(&message).into_response()),
+            Resumed::Contradicted(how) => return Err(contradiction(app, how)),
+            Resumed::News(message) => return Ok(whole(app, &message).into_response()),
+            Resumed::Current(message) if waited() || follower.must_leave() => return Ok(whole(app, &message).into_response()),
             Resumed::Current(_) => {}
         }
         let something_or_the_end = async {
@@ -91,13 +94,42 @@ fn is_news(came: &Result<Arc<Message>, broadcast::error::RecvError>, after: &Pos
     came.as_ref().map_or(true, |message| message.head != *after)
 }
 
-fn whole(message: &Message) -> impl IntoResponse + use<> {
+fn contradiction(app: &App, how: Contradiction) -> OAuthError {
+    app.measures.feed_contradictions.increment(1);
+    OAuthError::contradiction(how)
+}
+
+/// Counts a message that was made for one who came with a position or with none, not for all who follow.
+fn count(app: &App, message: &Message) {
+    match message.kind {
+        Kind::Snapshot => app.measures.feed_snapshots.increment(1),
+        Kind::Delta => app.measures.feed_catch_ups.increment(1),
+        Kind::Heartbeat => {}
+    }
+}
+
+fn whole(app: &App, message: &Message) -> impl IntoResponse + use<> {
+    count(app, message);
+    app.measures.sent(message.jws.len());
     ([(header::CONTENT_TYPE, "application/passant-revocations+jwt")], message.jws.clone())
 }
 
 fn query(request: &Request) -> Result<Params, OAuthError> {
     let query = request.uri().query().unwrap_or_default();
     Params::parse(query.as_bytes()).map_err(|why| OAuthError::invalid_request(why.to_string()))
+}
+
+/// The body of a request, which must be of this type.
+async fn body(request: Request, kind: &str) -> Result<Bytes, OAuthError> {
+    let given = request.headers().get(header::CONTENT_TYPE).and_then(|given| given.to_str().ok()).unwrap_or_default();
+    let given = given.split(';').next().unwrap_or_default().trim();
+    if !given.eq_ignore_ascii_case(kind) {
+        return Err(OAuthError::invalid_request(format!("the body must be {kind}")));
+    }
+    Bytes::from_request(request, &()).await.map_err(|why| match why.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => OAuthError::too_long(),
+        _ => OAuthError::invalid_request("the body is incomplete"),
+    })
 }
 
 fn position(text: &str) -> Result<Position, OAuthError> {

@@ -13,7 +13,7 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
 use super::follower::{Follower, authorized};
-use super::{position, query};
+use super::{contradiction, count, position, query};
 use crate::app::App;
 use crate::domain::feed::Position;
 use crate::feed::{Message, Resumed};
@@ -37,14 +37,16 @@ pub(in crate::http) async fn get(State(app): State<Arc<App>>, request: Request) 
     // Before the head is read, so that nothing falls between the two.
     let messages = app.feed.subscribe();
     let first = match app.feed.resume(&app.feed_sources(), after.as_ref()).await? {
-        Resumed::Contradicted(how) => return Err(OAuthError::contradiction(how)),
+        Resumed::Contradicted(how) => return Err(contradiction(&app, how)),
         Resumed::Current(message) | Resumed::News(message) => message,
     };
+    count(&app, &first);
     let until = app.clock().monotonic() + LIFE;
     let following = Following { head: first.head.clone(), first: Some(first), messages, follower, app, until };
     let events = futures_util::stream::unfold(following, |mut following| async {
-        let message = following.next().await?;
-        Some((Ok::<_, Infallible>(message.event()), following))
+        let event = following.next().await?.event();
+        following.app.measures.sent(event.len());
+        Some((Ok::<_, Infallible>(event), following))
     });
     // A proxy that gathers what it passes on would hold events back.
     let headers = [(header::CONTENT_TYPE, "text/event-stream"), (HeaderName::from_static("x-accel-buffering"), "no")];

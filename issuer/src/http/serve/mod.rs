@@ -22,7 +22,7 @@ pub use self::tls::{Tls, TlsError};
 
 use self::connection::Connection;
 use self::places::{Place, Places};
-use super::router;
+use super::{metrics, router};
 use crate::app::App;
 
 /// How long requests in flight may take once the process has been asked to end.
@@ -34,14 +34,22 @@ const SHORTAGE: Duration = Duration::from_secs(1);
 pub struct Server {
     listener: Listener,
     address: SocketAddr,
+    metrics: Option<(Listener, SocketAddr)>,
     signals: Signals,
 }
 
 impl Server {
-    /// Binds the address that the configuration names. From here on SIGTERM and SIGINT are waited for, no longer deadly.
+    /// Binds the addresses that the configuration names. From here on SIGTERM and SIGINT are waited for, no longer deadly.
     pub async fn bind(app: &Arc<App>, tls: Option<Tls>) -> io::Result<Self> {
-        let listener = TcpListener::bind(app.config.listen).await?;
-        Ok(Self { address: listener.local_addr()?, listener: Listener::new(listener, app, tls), signals: Signals::new()? })
+        let (socket, address) = bind(app.config.listen).await?;
+        let metrics = match app.config.metrics.listen {
+            Some(listen) => {
+                let (socket, address) = bind(listen).await?;
+                Some((Listener::of_metrics(socket, app), address))
+            }
+            None => None,
+        };
+        Ok(Self { address, listener: Listener::new(socket, app, tls), metrics, signals: Signals::new()? })
     }
 
     /// Where it listens; a port that was given as 0 has become one.
@@ -49,10 +57,22 @@ impl Server {
         self.address
     }
 
+    /// Where the metrics are, if anywhere.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics.as_ref().map(|(_, address)| *address)
+    }
+
     /// Answers requests until SIGTERM or SIGINT, then finishes those in flight: for 10 seconds at most, or until a second signal.
     pub async fn run(mut self) {
         let ending = watch::Sender::new(false);
-        let serving = self.listener.serve(ending.subscribe());
+        let (listener, ended) = (self.listener, ending.subscribe());
+        let metrics = self.metrics.map(|(listener, _)| listener.serve(ending.subscribe()));
+        let serving = async {
+            match metrics {
+                Some(metrics) => drop(tokio::join!(listener.serve(ended), metrics)),
+                None => listener.serve(ended).await,
+            }
+        };
         tokio::pin!(serving);
         tokio::select! {
             () = &mut serving => return,
@@ -67,6 +87,14 @@ impl Server {
     }
 }
 
+/// A socket, and its address: a port that was given as 0 has become one.
+async fn bind(listen: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
+    let named = |fault: io::Error| io::Error::new(fault.kind(), format!("{listen} cannot be listened on: {fault}"));
+    let socket = TcpListener::bind(listen).await.map_err(named)?;
+    let address = socket.local_addr()?;
+    Ok((socket, address))
+}
+
 /// A socket and what answers on it.
 pub struct Listener {
     socket: TcpListener,
@@ -79,6 +107,11 @@ impl Listener {
     /// An issuer on a socket that is bound already, with TLS or without.
     pub fn new(socket: TcpListener, app: &Arc<App>, tls: Option<Tls>) -> Self {
         Self { socket, app: Arc::clone(app), router: router(app), tls: tls.map(Arc::new) }
+    }
+
+    /// The metrics on a socket of their own, by plain http.
+    pub fn of_metrics(socket: TcpListener, app: &Arc<App>) -> Self {
+        Self { socket, app: Arc::clone(app), router: metrics::router(app), tls: None }
     }
 
     /// Answers requests until it is told to end, and returns when those in flight are answered. Dropping the future cuts them off.
