@@ -84,8 +84,11 @@ pub(crate) fn claims_without(name: &str) -> Value {
     claims
 }
 
+/// Byte for byte the same however serde_json was compiled: with josekit in the workspace it keeps the order of members.
 pub(crate) fn jwks(keys: &[Value]) -> String {
-    json!({ "keys": keys }).to_string()
+    let mut set = json!({ "keys": keys });
+    set.sort_all_objects();
+    set.to_string()
 }
 
 /// A verifier that holds the first key for good, and the clock it goes by.
