@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::answer::{Answer, Failure};
-use crate::app::{App, succession};
+use crate::app::{App, rotation, succession};
 use crate::keys::{MasterKey, MasterKeyError, master, master_file};
 
 /// How a master key is made by hand.
@@ -115,6 +115,8 @@ impl Place {
     async fn open(app: &App) -> Result<Self, Failure> {
         let place = app.masters.place().clone();
         let alone = place.file().map(alone).transpose()?;
+        // Another one of these commands may have ended just now.
+        rotation::reload(app).await?;
         let (file, name) = (place.file().map(Path::to_owned), place.place());
         let keys = tokio::task::spawn_blocking(move || place.read()).await??;
         Ok(Self { keys, file, name, _alone: alone })
@@ -148,7 +150,9 @@ impl Place {
     fn with_fresh(&self, old: &MasterKey) -> Result<Option<MasterKey>, Failure> {
         let Some(file) = &self.file else { return Ok(None) };
         let fresh = MasterKey::random();
-        master_file::replace(file, &[fresh.clone(), old.clone()]).map_err(|error| {
+        let others = self.keys.iter().filter(|key| key.id() != old.id()).cloned();
+        let all: Vec<MasterKey> = [fresh.clone(), old.clone()].into_iter().chain(others).take(master::MOST).collect();
+        master_file::replace(file, &all).map_err(|error| {
             Failure::new(format_args!(
                 "{error}; nothing has changed. Put a new master key into its first line yourself (`{BY_HAND}`), then run this again \
                  (`keys revoke --all` with --prepared)"

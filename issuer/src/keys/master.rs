@@ -25,7 +25,7 @@ const IDENTITY: &str = "passant/master-key-id/1";
 const LONGEST_TEXT: u64 = 1024;
 
 /// The most master keys in one place.
-const MOST: usize = 4;
+pub const MOST: usize = 4;
 
 /// 256 bits from a file, an environment variable or a command, and a public name for them.
 #[derive(Clone, Debug)]

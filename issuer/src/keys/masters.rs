@@ -85,6 +85,10 @@ impl Masters {
         if current.at_hand && current.seen == *seen {
             return Ok(());
         }
+        if current.seen.retired.iter().any(|retired| retired.id == *name) {
+            // Read before another move, and overtaken by it: none comes into force twice.
+            return Ok(());
+        }
         let mut known = current.known.clone();
         if known.iter().all(|key| key.id() != name) && self.may_ask(name, ask, monotonic) {
             known = read(&self.place).await?;

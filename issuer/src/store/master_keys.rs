@@ -161,6 +161,10 @@ async fn in_force(conn: &mut Conn<'_>) -> Result<Option<String>, StoreError> {
 
 async fn succeed(tx: &mut Tx<'_>, succession: &Succession, now: UnixTime) -> Result<(), StoreError> {
     let Succession { from, to } = succession;
+    // None comes into force twice: its name would tell two times apart no more.
+    let before =
+        sql!(tx, all as (String,), "SELECT master_key_id FROM retired_master_keys WHERE master_key_id = $1", to.as_str(),)?;
+    demand(before.is_empty())?;
     let succeeded =
         sql!(tx, execute, "UPDATE master_key SET master_key_id = $2 WHERE master_key_id = $1", from.as_str(), to.as_str())?;
     demand(succeeded == 1)?;

@@ -180,6 +180,31 @@ on_both_engines! {
         assert_eq!(refused.error(), "invalid_grant", "what the stolen one derived is worth nothing");
     }
 
+    async fn prepared_key_is_used_where_the_operator_vouches_for_it(world) {
+        let (file, new) = (world.master_key(), MasterKey::random());
+        let (succeeded, answer) = world.try_command(&["keys", "revoke", "--all", "--prepared"], "");
+        assert!(!succeeded && answer["error"].as_str().unwrap().contains("nothing has changed"), "{answer}");
+        let old = master_file::load(&file).unwrap().remove(0);
+        master_file::replace(&file, &[new.clone(), old]).unwrap();
+        world.command(&["keys", "revoke", "--all", "--prepared"]);
+        assert_eq!((in_force(&world).await.as_str(), ids(&file)), (new.id(), vec![new.id().to_owned()]));
+    }
+
+    async fn several_of_these_commands_at_once_leave_the_key_in_force_in_the_file(world) {
+        passant_tests::binary::passant();
+        let done = std::thread::scope(|scope| {
+            let commands = [&["keys", "rotate-master"][..], &["keys", "revoke", "--all"], &["keys", "rotate-master"]];
+            let running = commands.map(|command| scope.spawn(|| world.try_command(command, "")));
+            running.map(|one| one.join().unwrap())
+        });
+        for (succeeded, answer) in &done {
+            assert!(*succeeded || answer["error"].as_str().unwrap().contains("another of these commands"), "{answer}");
+        }
+        assert!(done.iter().any(|(succeeded, _)| *succeeded));
+        assert_eq!(ids(&world.master_key()), [in_force(&world).await]);
+        assert!(world.replica().await.masters.at_hand());
+    }
+
     async fn server_without_the_key_in_force_says_so_signs_only_with_what_it_holds_and_recovers(world) {
         let (file, before) = (world.master_key(), master_file::load(&world.master_key()).unwrap());
         world.command(&["keys", "rotate-master"]);
