@@ -2,6 +2,7 @@
 
 mod attacks;
 mod causes;
+mod killed;
 mod outages;
 
 use std::time::Duration;
