@@ -15,6 +15,8 @@ mod feed;
 #[cfg(test)]
 mod floors;
 #[cfg(test)]
+mod follow;
+#[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod http;

@@ -209,6 +209,11 @@ impl World {
         replica(self.app.config.clone(), &self.storage, (&self.clock, &self.held), (place, self.app.demo)).await
     }
 
+    /// A second process on the same database and master key, whose machine has another clock.
+    pub async fn replica_with(&self, clock: &ManualClock) -> Arc<App> {
+        replica(self.app.config.clone(), &self.storage, clock, &self.held, self.app.demo).await
+    }
+
     /// The database.
     pub fn db(&self) -> &Db {
         &self.app.db

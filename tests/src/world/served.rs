@@ -19,9 +19,10 @@ pub struct Served {
     pub world: Arc<World>,
     /// Its issuer, such as `http://localhost:49152`.
     pub issuer: String,
+    port: u16,
     serving: JoinHandle<()>,
     _tailing: Tailing,
-    _ending: watch::Sender<bool>,
+    ending: watch::Sender<bool>,
 }
 
 impl Served {
@@ -60,13 +61,20 @@ impl Served {
         let ending = watch::Sender::new(false);
         let serving = tokio::spawn(listening.serve(ending.subscribe()));
         let tailing = Tailing::start(&world.app);
-        Self { world: Arc::new(world), issuer, serving, _tailing: tailing, _ending: ending }
+        Self { world: Arc::new(world), issuer, port, serving, _tailing: tailing, ending }
     }
 
     /// Stops answering: the issuer is gone, its database stays.
     pub async fn stop(&mut self) {
         self.serving.abort();
         drop((&mut self.serving).await);
+    }
+
+    /// Answers again where it was.
+    pub async fn answer_again(&mut self) {
+        let listener = TcpListener::bind(("127.0.0.1", self.port)).await.expect("the port is free again");
+        let listening = Listener::new(listener, &self.world.app, None);
+        self.serving = tokio::spawn(listening.serve(self.ending.subscribe()));
     }
 }
 
