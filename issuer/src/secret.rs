@@ -145,6 +145,20 @@ impl DerivedKey {
         Self(Secret::new(key))
     }
 
+    /// The key as text, to be sealed.
+    pub fn to_text(&self) -> Secret<String> {
+        Secret::new(Base64UrlUnpadded::encode_string(self.0.expose()))
+    }
+
+    /// The key of such a text; nothing where it is none.
+    pub fn from_text(text: &Secret<String>) -> Option<Self> {
+        let mut room = [0_u8; 32];
+        let whole = Base64UrlUnpadded::decode(text.expose(), &mut room).is_ok_and(|bytes| bytes.len() == 32);
+        let key = Self(Secret::new(room));
+        room.zeroize();
+        whole.then_some(key)
+    }
+
     /// HMAC-SHA256 over the parts, each preceded by its length so that no two lists of parts read the same.
     pub fn mac(&self, parts: &[&[u8]]) -> [u8; 32] {
         let mut mac = match Hmac::<Sha256>::new_from_slice(self.0.expose()) {
@@ -195,5 +209,7 @@ mod tests {
         let (one, other) = (DerivedKey::derive(&master, "one"), DerivedKey::derive(&master, "other"));
         assert_ne!(one.mac(&[b"x"]), other.mac(&[b"x"]));
         assert_ne!(one.mac(&[b"ab", b"c"]), one.mac(&[b"a", b"bc"]));
+        assert_eq!(DerivedKey::from_text(&one.to_text()).unwrap().mac(&[b"x"]), one.mac(&[b"x"]));
+        assert!(DerivedKey::from_text(&Secret::new("short".to_owned())).is_none());
     }
 }

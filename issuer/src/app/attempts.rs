@@ -162,7 +162,7 @@ impl App {
     }
 
     fn lane(&self, parts: &[&[u8]]) -> TokenHash {
-        TokenHash::from_stored(Base64UrlUnpadded::encode_string(&self.lane_key.mac(parts)))
+        TokenHash::from_stored(Base64UrlUnpadded::encode_string(&self.masters.lanes().mac(parts)))
     }
 
     /// A device cookie for a user who proved the password at this tick. Nothing is kept of it; it dies with the user's next cut-off,
@@ -188,7 +188,7 @@ impl App {
     }
 
     fn device_mac(&self, user: &UserId, random: &str, born: &str) -> String {
-        let mac = self.device_key.mac(&[b"user", user.as_str().as_bytes(), random.as_bytes(), born.as_bytes()]);
+        let mac = self.masters.devices().mac(&[b"user", user.as_str().as_bytes(), random.as_bytes(), born.as_bytes()]);
         let (half, _) = mac.split_at(16);
         Base64UrlUnpadded::encode_string(half)
     }

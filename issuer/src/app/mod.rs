@@ -3,9 +3,11 @@
 
 pub mod attempts;
 pub mod checkpoint;
+pub mod masters;
 pub mod password_gate;
 pub mod rotation;
 pub mod status_lists;
+pub mod succession;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,10 +20,11 @@ use crate::config::Config;
 use crate::domain::password::Cost;
 use crate::domain::signing_key::{KeyPolicy, KeyPolicyError, KeyTimes};
 use crate::feed::{Feed, Sources};
-use crate::keys::{GenerateKey, KeyError, KeyRing, MasterKey, Signer, master};
+use crate::keys::{GenerateKey, KeyError, KeyRing, MasterKeyPlace, Signer};
 use crate::secret::DerivedKey;
-use crate::store::{Db, StoreError, signing_keys};
+use crate::store::{Db, StoreError, master_keys};
 use checkpoint::{Checkpoint, Checkpoints};
+use masters::Masters;
 use password_gate::{GateSize, PasswordGate};
 use rotation::RotationError;
 use status_lists::StatusLists;
@@ -39,6 +42,8 @@ pub struct App {
     pub keys: KeyRing,
     /// The revocation feed.
     pub feed: Feed,
+    /// The master keys, and what is derived from the one in force.
+    pub masters: Masters,
     /// The gate before argon2id.
     pub passwords: PasswordGate,
     /// Whether the demonstration's page is shown.
@@ -47,10 +52,6 @@ pub struct App {
     clock: Arc<dyn Clock>,
     checkpoints: Arc<dyn Checkpoints>,
     generator: Arc<dyn GenerateKey>,
-    csrf_key: DerivedKey,
-    refresh_key: DerivedKey,
-    device_key: DerivedKey,
-    lane_key: DerivedKey,
     clock_off: AtomicBool,
 }
 
@@ -76,8 +77,8 @@ fn password_gate(config: &Config) -> PasswordGate {
 pub struct Parts {
     /// The open database.
     pub db: Db,
-    /// The master key.
-    pub master: MasterKey,
+    /// Where the master key comes from.
+    pub master: MasterKeyPlace,
     /// Where time comes from.
     pub clock: Arc<dyn Clock>,
     /// Where new signing keys come from.
@@ -120,18 +121,18 @@ impl App {
     /// Brings the parts together; makes the first signing key where there is none.
     pub async fn open(config: Config, parts: Parts) -> Result<Arc<Self>, OpenError> {
         let Parts { db, master, clock, generator, demo, checkpoints } = parts;
-        let rows = {
-            let mut reader = db.reader().await?;
-            signing_keys::all(&mut reader.conn()).await?
-        };
-        let keys = KeyRing::new(rows, master, policy(&config)?)?;
+        let mut seen = rotation::read(&db).await?;
+        if seen.masters.in_force.is_none() {
+            // An older Passant, or nobody, has been here.
+            let sealed_under = seen.rows.iter().rfind(|row| !row.is_revoked()).map(|row| row.master_key_id.clone());
+            master_keys::begin(&db, masters::first(&master, sealed_under).await?).await?;
+            seen = rotation::read(&db).await?;
+        }
+        let masters = Masters::open(master, &seen.masters).await?;
+        let keys = KeyRing::new(seen.rows, &masters.known(), policy(&config)?)?;
         let app = Arc::new(Self {
             feed: Feed::new(&config),
             passwords: password_gate(&config),
-            csrf_key: keys.master().derive(master::CSRF),
-            refresh_key: keys.master().derive(master::REFRESH_SUCCESSORS),
-            device_key: keys.master().derive(master::DEVICES),
-            lane_key: keys.master().derive(master::LANES),
             clock_off: AtomicBool::new(false),
             demo,
             status_lists: StatusLists::default(),
@@ -139,6 +140,7 @@ impl App {
             config,
             db,
             keys,
+            masters,
             clock,
             generator,
         });
@@ -163,13 +165,24 @@ impl App {
     }
 
     /// The key that forms are protected with.
-    pub fn csrf_key(&self) -> &DerivedKey {
-        &self.csrf_key
+    pub fn csrf_key(&self) -> DerivedKey {
+        self.masters.csrf()
     }
 
-    /// The key that refresh tokens are derived with, and its id.
-    pub fn refresh_key(&self) -> (&str, &DerivedKey) {
-        (self.keys.master().id(), &self.refresh_key)
+    /// The key that refresh tokens are derived with, and the name of its master key.
+    pub fn refresh_key(&self) -> (String, DerivedKey) {
+        self.masters.refresh()
+    }
+
+    /// The key that a successor was derived with, by the name of its master key. Another replica may have moved to a master key that this
+    /// one is about to hear of.
+    pub async fn refresh_key_of(&self, name: &str) -> Option<DerivedKey> {
+        if self.masters.refresh_of(name).is_none()
+            && let Err(fault) = rotation::reload(self).await
+        {
+            tracing::error!(%fault, "the master key of a refresh token's successor cannot be looked for");
+        }
+        self.masters.refresh_of(name)
     }
 
     /// The fewest characters of a password.
@@ -177,14 +190,18 @@ impl App {
         usize::try_from(self.config.passwords.minimum_length).unwrap_or(usize::MAX)
     }
 
-    /// Whether this replica may sign at all.
-    pub fn may_sign(&self) -> Result<(), SignError> {
-        if self.clock_off() { Err(SignError::ClockOff) } else { Ok(()) }
+    /// Whether this replica can sign at all: its clock is right, and the key of this moment is open.
+    pub fn may_sign(&self, now: UnixTime) -> Result<(), SignError> {
+        match self.keys.signing_kid(now) {
+            _ if self.clock_off() => Err(SignError::ClockOff),
+            Some(_) => Ok(()),
+            None => Err(KeyError::NoSigner.into()),
+        }
     }
 
     /// Signs claims with the key of this moment.
     pub fn sign(&self, now: UnixTime, typ: &str, claims: &impl Serialize) -> Result<String, SignError> {
-        self.may_sign()?;
+        self.may_sign(now)?;
         let claims = serde_json::to_value(claims).map_err(|_| KeyError::Malformed("the claims do not serialise"))?;
         let (token, _) = self.keys.sign(now, typ, &claims)?;
         Ok(token)
@@ -192,13 +209,14 @@ impl App {
 
     /// The key of this moment, for whoever must name it before it signs.
     pub fn signer(&self, now: UnixTime) -> Result<Signer, SignError> {
-        self.may_sign()?;
+        self.may_sign(now)?;
         Ok(self.keys.signer(now)?)
     }
 
     /// What the feed is made from at this moment.
     pub fn feed_sources(&self) -> Sources<'_> {
-        Sources { db: &self.db, keys: &self.keys, clock: &*self.clock, may_sign: !self.clock_off() }
+        let (clock, may_sign) = (&*self.clock, !self.clock_off());
+        Sources { db: &self.db, keys: &self.keys, masters: self.masters.known(), clock, may_sign }
     }
 
     /// Whether this replica's clock was too far off when it was last compared.

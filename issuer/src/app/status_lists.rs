@@ -90,7 +90,7 @@ pub async fn sign(app: &App, mut claims: AccessToken, now: UnixTime) -> Result<L
 
 /// The list of this id; nothing where no such list is served.
 pub async fn publish(app: &App, id: &StatusListId) -> Result<Option<Arc<PublishedList>>, StatusListError> {
-    app.may_sign()?;
+    app.may_sign(app.now())?;
     if let Some(ready) = ready(app, id).await? {
         return Ok(Some(ready));
     }

@@ -108,5 +108,6 @@ async fn revoke(app: &App, Revoke { whose, client }: &Revoke) -> Result<Answer, 
     let tick = consents::withdraw(&app.db, user.id.clone(), client.clone(), app.now()).await?;
     let text =
         format!("Whatever {} allowed to {client} is withdrawn; its grants and tokens are dead (tick {tick}).", user.username);
-    Ok(Answer { document: json!({ "sub": user.id, "username": user.username, "client_id": client, "tick": tick }), text })
+    let document = json!({ "sub": user.id, "username": user.username, "client_id": client });
+    Ok(Answer { document, text }.effective(Some(tick)))
 }

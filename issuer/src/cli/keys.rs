@@ -1,18 +1,20 @@
 //! `passant keys`: what the signing keys are doing, and the two orders that can be given to them. A running server notices within a
 //! second.
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Failure, table};
+use super::master_keys;
 use super::moment::short;
 use super::open::{self, Seen};
 use super::settings::Settings;
 use crate::app::{App, rotation};
 use crate::clock::UnixTime;
+use crate::domain::cutoff::Target;
 use crate::domain::ids::KeyId;
 use crate::domain::signing_key::{self, SigningKey};
-use crate::store::signing_keys;
+use crate::store::{feed_head, signing_keys};
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -21,18 +23,35 @@ pub(super) enum Command {
     /// Let the next key sign as soon as every verifier can know it
     Rotate,
     /// Take a key out of the key set at once and for good; the next one signs from now
-    Revoke {
-        /// The key's id, as `passant keys list` shows it
-        #[arg(allow_hyphen_values = true)]
-        kid: String,
-    },
+    Revoke(Revoke),
+    /// Seal every key under a new master key; nothing that was signed is lost
+    RotateMaster,
+}
+
+#[derive(Args)]
+pub(super) struct Revoke {
+    /// The key's id, as `passant keys list` shows it
+    #[arg(allow_hyphen_values = true, required_unless_present = "all")]
+    kid: Option<String>,
+    /// Every key: the answer to a stolen master key or machine. A new master key, and a new key that signs at once
+    #[arg(long, conflicts_with = "kid")]
+    all: bool,
+    /// The first of several master keys in the file is new and was not stolen: use it instead of a fresh one
+    #[arg(long, requires = "all")]
+    prepared: bool,
 }
 
 pub(super) async fn run(settings: &Settings, command: &Command) -> Result<Option<Answer>, Failure> {
     match command {
         Command::List => open::to_read(settings, list).await,
         Command::Rotate => open::to(settings, rotate).await,
-        Command::Revoke { kid } => open::to(settings, async |app| revoke(app, KeyId::new(kid)).await).await,
+        Command::Revoke(Revoke { kid: Some(kid), .. }) => {
+            open::to(settings, async |app| revoke(app, KeyId::new(kid)).await).await
+        }
+        Command::Revoke(Revoke { prepared, .. }) => {
+            open::to(settings, async |app| master_keys::replace(app, *prepared).await).await
+        }
+        Command::RotateMaster => open::to(settings, master_keys::rotate).await,
     }
 }
 
@@ -73,15 +92,20 @@ async fn rotate(app: &App) -> Result<Answer, Failure> {
 }
 
 async fn revoke(app: &App, kid: KeyId) -> Result<Answer, Failure> {
-    let changed = rotation::revoke(app, &kid).await?;
+    let revoked = rotation::revoke(app, &kid).await?;
     rotation::reload(app).await?;
     if !app.keys.rows().iter().any(|key| key.kid == kid) {
         return Err(Failure::new(format_args!("there is no key {kid}; `passant keys list` shows them all")));
     }
+    let before = feed_head::last_of(&mut app.db.reader().await?.conn(), &Target::Key(kid.clone())).await?;
     let signing = app.keys.signing_kid(app.now());
-    let done = if changed { "is revoked" } else { "was revoked already" };
+    let done = match revoked {
+        Some(tick) => format!("is revoked (tick {tick})"),
+        None => "was revoked already".to_owned(),
+    };
     let text = format!("The key {kid} {done}. The key {} signs now.", named(signing.as_ref()));
-    Ok(Answer { document: json!({ "revoked": kid, "changed": changed, "signing": signing }), text })
+    let document = json!({ "revoked": kid, "changed": revoked.is_some(), "signing": signing });
+    Ok(Answer { document, text }.effective(revoked.or(before)))
 }
 
 fn named(kid: Option<&KeyId>) -> &str {

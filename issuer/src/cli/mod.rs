@@ -8,13 +8,17 @@ mod check_config;
 mod clients;
 mod consents;
 mod dev;
+mod effect;
+mod grants;
 mod keys;
 mod log;
+mod master_keys;
 mod moment;
 mod open;
 mod operator;
 mod password;
 mod reconciliation;
+mod revoke_everything;
 mod serve;
 mod sessions;
 mod settings;
@@ -58,6 +62,11 @@ enum Command {
     /// Consents: what users allow to clients
     #[command(subcommand)]
     Consents(consents::Command),
+    /// Grants: what one approval allowed one application
+    #[command(subcommand)]
+    Grants(grants::Command),
+    /// Break the glass: cut off everything that this issuer ever gave out, at once
+    RevokeEverything(revoke_everything::Arguments),
     /// Show the audit trail: who did what, from where, and how it ended
     Audit(audit::Arguments),
     /// Say whether the configuration is right and what a start would change; changes nothing
@@ -78,6 +87,8 @@ pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Clients(command) => clients::run(&settings, command).await,
         Command::Sessions(command) => sessions::run(&settings, command).await,
         Command::Consents(command) => consents::run(&settings, command).await,
+        Command::Grants(command) => grants::run(&settings, command).await,
+        Command::RevokeEverything(arguments) => revoke_everything::run(&settings, arguments).await,
         Command::Audit(arguments) => audit::run(&settings, arguments).await,
         Command::CheckConfig(arguments) => check_config::run(&settings, arguments).await,
     };

@@ -14,8 +14,8 @@ use crate::app::{App, OpenError, Parts};
 use crate::clock::{Clock, SystemClock, UnixTime};
 use crate::config::{Config, DatabaseTarget, MasterKeySource};
 use crate::domain::audit::Source;
-use crate::keys::MasterKey;
 use crate::keys::generate::{RsaGenerator, RsaSize};
+use crate::keys::{MasterKey, MasterKeyPlace, master_file};
 use crate::store::Db;
 use crate::store::db::Location;
 
@@ -89,7 +89,7 @@ async fn open(config: Config, demo: bool, source: Source) -> Result<Arc<App>, Fa
         make_private_directory(&config.data_dir)?;
     }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let master = master_key(&config).await?;
+    let master = master_key(&config)?;
     let db = Db::open(&location(&config), Arc::clone(&clock)).await?.by(source);
     let generator = Arc::new(RsaGenerator { size: rsa_size(config.keys.bits) });
     App::open(config, Parts { db, master, clock, generator, demo, checkpoints: Arc::new(Unattended) }).await.map_err(|error| {
@@ -130,24 +130,32 @@ fn make_private_directory(path: &Path) -> Result<(), Failure> {
 
 /// A new master key is made for a new embedded database only: one that appeared beside an old database would open nothing, and
 /// would lie where the lost one has to be put back.
-async fn master_key(config: &Config) -> Result<MasterKey, Failure> {
+fn master_key(config: &Config) -> Result<MasterKeyPlace, Failure> {
     let is_new = matches!(&config.database.target, DatabaseTarget::Sqlite(path) if !path.exists());
-    Ok(match &config.master_key {
-        MasterKeySource::File(path) if is_new => MasterKey::load_or_create(path)?,
+    let place = match &config.master_key {
+        MasterKeySource::File(path) if is_new => {
+            master_file::create_if_missing(path)?;
+            MasterKeyPlace::File(path.clone())
+        }
         MasterKeySource::File(path) if !path.exists() => {
             return Err(Failure::new(format_args!(
                 "the master key {} is missing, and the signing keys in the database cannot be read without it: put its backup back",
                 path.display()
             )));
         }
-        MasterKeySource::File(path) => MasterKey::load(path)?,
-        MasterKeySource::Variable { name, value } => MasterKey::parse(value.expose())
-            .map_err(|error| Failure::wrong(format_args!("environment variable {name}: {error}")))?,
-        MasterKeySource::Command(command) => {
-            let command = command.clone();
-            tokio::task::spawn_blocking(move || MasterKey::from_command(&command)).await??
-        }
-    })
+        MasterKeySource::File(path) => MasterKeyPlace::File(path.clone()),
+        MasterKeySource::Variable { name, value } => MasterKeyPlace::Given {
+            name: format!("the environment variable {name}"),
+            keys: MasterKey::parse_all(value.expose())
+                .map_err(|error| Failure::wrong(format_args!("environment variable {name}: {error}")))?,
+        },
+        MasterKeySource::Command(command) => MasterKeyPlace::Command(command.clone()),
+    };
+    if place.file().is_some() {
+        // Before a database is made that nothing would open.
+        place.read()?;
+    }
+    Ok(place)
 }
 
 fn rsa_size(bits: u32) -> RsaSize {

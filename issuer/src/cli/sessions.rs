@@ -89,10 +89,13 @@ fn document(it: &ListedSession) -> Value {
 
 /// Ends what can be ended, and then complains of the rest. One that has ended before is what was asked for.
 async fn end(app: &App, ids: &[String]) -> Result<Answer, Failure> {
-    let (mut ended, mut before, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut ended, mut before, mut unknown, mut last) = (Vec::new(), Vec::new(), Vec::new(), None);
     for id in ids {
         match sessions::end(&app.db, SessionId::new(id), app.now()).await? {
-            Some(tick) => ended.push(json!({ "sid": id, "tick": tick })),
+            Some(tick) => {
+                last = Some(tick);
+                ended.push(json!({ "sid": id, "tick": tick }));
+            }
             None if has_ended(app, id).await? => before.push(id.as_str()),
             None => unknown.push(id.as_str()),
         }
@@ -113,7 +116,7 @@ async fn end(app: &App, ids: &[String]) -> Result<Answer, Failure> {
         (count, 0) => format!("{count} sessions have ended, with all that hung on them."),
         (count, before) => format!("{count} ended now, with all that hung on it; {before} had ended already."),
     };
-    Ok(Answer { document: json!({ "ended": ended, "ended_before": before }), text })
+    Ok(Answer { document: json!({ "ended": ended, "ended_before": before }), text }.effective(last))
 }
 
 async fn has_ended(app: &App, id: &str) -> Result<bool, Failure> {
@@ -127,5 +130,5 @@ async fn end_all(app: &App, user: User) -> Result<Answer, Failure> {
     let cut_off = users::log_out_everywhere(&app.db, sub.clone(), app.now()).await?;
     let tick = cut_off.ok_or_else(|| Failure::new(format_args!("somebody else has just deleted the user {name}")))?;
     let text = format!("Every session, grant and token that {name} had is dead (tick {tick}).");
-    Ok(Answer { document: json!({ "sub": sub, "username": name, "tick": tick }), text })
+    Ok(Answer { document: json!({ "sub": sub, "username": name }), text }.effective(Some(tick)))
 }

@@ -69,6 +69,8 @@ named_values!(
         KeyRotate = "key_rotate",
         /// A signing key died before its time.
         KeyRevoke = "key_revoke",
+        /// Another master key came into force.
+        MasterKeyRotate = "master_key_rotate",
         /// Everything this issuer had made was cut off.
         IssuerCutOff = "issuer_cut_off",
     }

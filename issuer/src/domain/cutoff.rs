@@ -8,6 +8,7 @@ use base64ct::{Base64UrlUnpadded, Encoding};
 use sha2::{Digest, Sha256};
 
 use super::ids::{ClientId, FeedId, GrantId, KeyId, SessionId, Tick, TokenId, UserId};
+use super::text::named_values;
 use crate::clock::UnixTime;
 
 /// The level at which keys die.
@@ -37,15 +38,20 @@ pub enum Target {
 impl Target {
     /// The level's name in the `cutoffs` table and in the feed.
     pub fn level(&self) -> &'static str {
+        self.kind().as_str()
+    }
+
+    /// The level.
+    pub fn kind(&self) -> Level {
         match self {
-            Self::Issuer => "iss",
-            Self::Client(_) => "client_id",
-            Self::User(_) => "sub",
-            Self::Consent(..) => "sub+client_id",
-            Self::Session(_) => "sid",
-            Self::Grant(_) => "gid",
-            Self::Token(_) => "jti",
-            Self::Key(_) => KEY_LEVEL,
+            Self::Issuer => Level::Issuer,
+            Self::Client(_) => Level::Client,
+            Self::User(_) => Level::User,
+            Self::Consent(..) => Level::Consent,
+            Self::Session(_) => Level::Session,
+            Self::Grant(_) => Level::Grant,
+            Self::Token(_) => Level::Token,
+            Self::Key(_) => Level::Key,
         }
     }
 
@@ -155,26 +161,27 @@ impl Evidence {
     }
 }
 
-/// The levels at which something can be dead, from the widest to the narrowest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Level {
-    /// The key that signed it is dead.
-    Key,
-    /// The issuer cut everything off.
-    Issuer,
-    /// Its client is.
-    Client,
-    /// Its user is.
-    User,
-    /// What its user allowed its client was withdrawn.
-    Consent,
-    /// Its session is.
-    Session,
-    /// Its grant is.
-    Grant,
-    /// It was itself revoked.
-    Token,
-}
+named_values!(
+    /// The levels at which something can be dead, from the widest to the narrowest, as the feed calls them.
+    Level {
+        /// The key that signed it is dead.
+        Key = "kid",
+        /// The issuer cut everything off.
+        Issuer = "iss",
+        /// Its client is.
+        Client = "client_id",
+        /// Its user is.
+        User = "sub",
+        /// What its user allowed its client was withdrawn.
+        Consent = "sub+client_id",
+        /// Its session is.
+        Session = "sid",
+        /// Its grant is.
+        Grant = "gid",
+        /// It was itself revoked.
+        Token = "jti",
+    }
+);
 
 /// Whether what was born at `born` is dead, and at which level. The one judgement: /token, /userinfo and the cookie check use it,
 /// and verifiers apply the same rule to the cut-offs they follow.
@@ -228,12 +235,9 @@ mod tests {
         evidence
     }
 
-    const LEVELS: [Level; 8] =
-        [Level::Key, Level::Issuer, Level::Client, Level::User, Level::Consent, Level::Session, Level::Grant, Level::Token];
-
     #[test]
     fn what_was_born_before_a_cutoff_is_dead_and_what_was_born_at_it_lives() {
-        for level in LEVELS {
+        for level in Level::ALL.iter().copied() {
             let evidence = with(level, Standing::CutOff(Tick::new(50)));
             assert_eq!(revoked(Tick::new(49), &evidence), Some(level));
             assert_eq!(revoked(Tick::new(50), &evidence), None);
@@ -242,7 +246,7 @@ mod tests {
 
     #[test]
     fn missing_and_ended_rows_mean_dead_whenever_it_was_born() {
-        for level in LEVELS.into_iter().filter(|level| *level != Level::Issuer) {
+        for level in Level::ALL.iter().copied().filter(|level| *level != Level::Issuer) {
             for standing in [Standing::Missing, Standing::Ended] {
                 assert_eq!(revoked(Tick::MAX, &with(level, standing)), Some(level));
             }

@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod authorization_request;
+pub mod causes;
 pub mod claims;
 pub mod claims_request;
 pub mod client;
@@ -9,6 +10,7 @@ pub mod client_address;
 pub mod code;
 pub mod consent;
 pub mod cutoff;
+pub mod effect;
 pub mod feed;
 pub mod grant;
 pub mod ids;

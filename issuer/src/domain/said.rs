@@ -23,9 +23,9 @@ impl Said {
     pub fn sentence(self) -> &'static str {
         match self {
             Self::SessionEnded => "That session has ended.",
-            Self::OthersEnded => "You are signed out everywhere else.",
-            Self::LoggedOutEverywhere => "You are signed out everywhere.",
-            Self::Withdrawn => "That application may do nothing for you any more.",
+            Self::OthersEnded => "You are signed out everywhere else. Services learn of it within a second.",
+            Self::LoggedOutEverywhere => "You are signed out everywhere. Services learn of it within a second.",
+            Self::Withdrawn => "That application may do nothing for you any more. Services learn of it within a second.",
             Self::PasswordChanged => "Your password is changed, and you are signed out everywhere else.",
         }
     }

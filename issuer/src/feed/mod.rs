@@ -26,7 +26,7 @@ use self::tail::Tail;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::feed::{Contradiction, Position, Standing, locate};
-use crate::keys::{KeyError, KeyRing};
+use crate::keys::{KeyError, KeyRing, MasterKey};
 use crate::store::{Db, StoreError, feed_tail};
 
 /// How long a read of the database may take.
@@ -42,6 +42,8 @@ pub struct Sources<'a> {
     pub db: &'a Db,
     /// The signing keys.
     pub keys: &'a KeyRing,
+    /// The master keys that open them.
+    pub masters: Vec<MasterKey>,
     /// Where time comes from.
     pub clock: &'a dyn Clock,
     /// Whether this replica's clock is good enough to sign by.

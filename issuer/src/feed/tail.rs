@@ -8,7 +8,6 @@ use super::{FeedError, Sources};
 use crate::domain::cutoff::{KEY_LEVEL, chain};
 use crate::domain::feed::{Entry, Position, Standing, locate};
 use crate::domain::ids::Tick;
-use crate::keys::KeyRing;
 use crate::store::{Conn, feed_head, feed_tail, signing_keys, wake};
 
 /// How many entries and cut-offs are kept at least, where there are so many; twice as many at most.
@@ -56,7 +55,7 @@ impl Tail {
             let salt = head.salt;
             let head = Position { feed: head.feed_id, tick: head.tick, link: head.chain };
             if self.last.as_ref().map(|last| &last.head) != Some(&head) {
-                self.extend(&mut reader.conn(), sources.keys, &head).await?;
+                self.extend(&mut reader.conn(), sources, &head).await?;
             }
             // Whoever follows has been told of this head or a later one.
             self.announced.get_or_insert_with(|| head.clone());
@@ -65,12 +64,12 @@ impl Tail {
         }
     }
 
-    async fn extend(&mut self, conn: &mut Conn<'_>, keys: &KeyRing, head: &Position) -> Result<(), FeedError> {
+    async fn extend(&mut self, conn: &mut Conn<'_>, sources: &Sources<'_>, head: &Position) -> Result<(), FeedError> {
         let held = self.last.as_ref().map(|last| &last.head).filter(|held| held.feed == head.feed && held.tick < head.tick);
         let above = held.map_or(Tick::ZERO, |held| held.tick);
         let news = feed_tail::entries(conn, &head.feed, (above, head.tick), KEPT).await?;
         if news.iter().flat_map(|entry| &entry.cutoffs).any(|cutoff| cutoff.level == KEY_LEVEL) {
-            reload(conn, keys).await?;
+            reload(conn, sources).await?;
         }
         let first = news.first();
         let follows = held.zip(first).is_some_and(|(held, first)| {
@@ -162,10 +161,10 @@ impl Tail {
 }
 
 /// Takes over the keys as they now are: nothing may be signed with one that was just revoked.
-async fn reload(conn: &mut Conn<'_>, keys: &KeyRing) -> Result<(), FeedError> {
+async fn reload(conn: &mut Conn<'_>, sources: &Sources<'_>) -> Result<(), FeedError> {
     let rows = signing_keys::all(conn).await?;
-    if !keys.is_current(&rows) {
-        keys.replace(rows)?;
+    if !sources.keys.is_current(&rows) {
+        sources.keys.replace(rows, &sources.masters)?;
     }
     Ok(())
 }

@@ -10,6 +10,7 @@ use crate::app::SignError;
 use crate::app::password_gate::GateError;
 use crate::domain::feed::Contradiction;
 use crate::feed::FeedError;
+use crate::keys::KeyError;
 use crate::store::StoreError;
 
 /// An error of a JSON endpoint, in the shape of RFC 6749 section 5.2.
@@ -213,8 +214,9 @@ impl Fault {
     /// Logs the fault, once, and says how to answer it.
     pub(crate) fn report(&self) -> FaultKind {
         let kind = match self {
+            // Without a signer, the master key is on its way to this replica.
             Self::Store(StoreError::Unavailable(_))
-            | Self::Sign(SignError::ClockOff)
+            | Self::Sign(SignError::ClockOff | SignError::Key(KeyError::NoSigner))
             | Self::Gate(GateError::Busy)
             // Whatever keeps the feed from being read, another replica may read it.
             | Self::Feed(FeedError::Store(_) | FeedError::Unread | FeedError::ClockOff) => FaultKind::Unavailable,

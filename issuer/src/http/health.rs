@@ -1,4 +1,4 @@
-//! `GET /healthz` (the process answers) and `GET /readyz` (it may be sent traffic: database, keys, rotation, clock).
+//! `GET /healthz` (the process answers) and `GET /readyz` (it may be sent traffic: database, keys, master key, rotation, clock).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +25,7 @@ pub(super) async fn readyz(State(app): State<Arc<App>>) -> Response {
     let checks = [
         ("database", matches!(tokio::time::timeout(PATIENCE, app.db.ping()).await, Ok(Ok(())))),
         ("keys", app.keys.signing_kid(now).is_some()),
+        ("master_key", app.masters.at_hand()),
         ("rotation", app.keys.overdue(now).is_none()),
         ("clock", !app.clock_off()),
     ];

@@ -8,10 +8,16 @@ use axum::response::{IntoResponse, Response};
 
 use super::error::OAuthError;
 use crate::app::{App, SignError};
+use crate::keys::KeyError;
 
 /// Answers the published keys, or 304.
 pub(super) async fn get(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, OAuthError> {
-    let jwks = app.keys.jwks(app.now()).map_err(SignError::Key)?;
+    let now = app.now();
+    if app.keys.signing_kid(now).is_none() {
+        // All are dead, and this replica cannot open the next one yet: an empty set would tell verifiers that there is none.
+        return Err(SignError::Key(KeyError::NoSigner).into());
+    }
+    let jwks = app.keys.jwks(now).map_err(SignError::Key)?;
     let cache =
         [(header::CACHE_CONTROL, format!("public, max-age={}", jwks.max_age.as_secs())), (header::ETAG, jwks.etag.clone())];
     if names(&headers, &jwks.etag) {

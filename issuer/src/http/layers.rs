@@ -17,6 +17,8 @@ use tower_http::trace::TraceLayer;
 use tracing::Instrument;
 
 use super::device::ClientAddress;
+use super::effect::wants_json;
+use super::pages::error::Asked;
 use super::{error, intake, pages};
 use crate::app::App;
 use crate::config::Limits;
@@ -124,9 +126,9 @@ fn request_id(headers: &HeaderMap) -> &str {
 }
 
 async fn render_errors(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    let id = request_id(request.headers()).to_owned();
+    let (id, json) = (request_id(request.headers()).to_owned(), wants_json(request.headers()));
     let answer = next.run(request).await;
-    pages::error::rendered(&app, &id, answer)
+    pages::error::rendered(&app, Asked { request_id: &id, json }, answer)
 }
 
 async fn security_headers(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {

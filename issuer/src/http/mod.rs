@@ -9,6 +9,7 @@ mod client_form;
 mod cookies;
 mod device;
 mod discovery;
+mod effect;
 mod error;
 mod form;
 mod health;

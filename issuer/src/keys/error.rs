@@ -21,9 +21,24 @@ pub enum KeyError {
         kid: KeyId,
         /// The id of the master key that the row names.
         sealed_under: String,
-        /// The id of the master key at hand.
+        /// The ids of the master keys at hand.
         given: String,
     },
+    /// The master key in force is not at hand.
+    #[error("master key {in_force} is in force, but {place} yields {given}: {remedy}")]
+    MasterKeyUnknown {
+        /// The id of the one in force.
+        in_force: String,
+        /// Where master keys come from here.
+        place: String,
+        /// The ids of those at hand.
+        given: String,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// The place that master keys come from yields none.
+    #[error(transparent)]
+    Master(#[from] super::MasterKeyError),
     /// The sealed key was altered, cut off, or belongs to another row.
     #[error("signing key {kid} cannot be opened: its sealed form was altered or belongs to another key")]
     Sealed {

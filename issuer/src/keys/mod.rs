@@ -8,6 +8,8 @@ pub mod error;
 pub mod generate;
 pub mod jwks;
 pub mod master;
+pub mod master_file;
+pub mod place;
 pub mod ring;
 pub mod seal;
 
@@ -19,6 +21,7 @@ pub use error::{KeyError, NotOurs};
 pub use generate::{FixtureKeys, FreshKey, GenerateKey, RsaGenerator, RsaSize};
 pub use jwks::JwksDocument;
 pub use master::{MasterKey, MasterKeyError};
+pub use place::MasterKeyPlace;
 pub use ring::{KeyRing, Signer};
 
 #[cfg(test)]

@@ -19,11 +19,11 @@ pub(super) struct OpenedKey {
 
 impl OpenedKey {
     /// Opens a row. The sealed half decides: a row whose public half was exchanged does not open.
-    pub(super) fn open(row: &SigningKey, master: &MasterKey) -> Result<Self, KeyError> {
-        if row.master_key_id != master.id() {
-            let (sealed_under, given) = (row.master_key_id.clone(), master.id().to_owned());
+    pub(super) fn open(row: &SigningKey, masters: &[MasterKey]) -> Result<Self, KeyError> {
+        let Some(master) = masters.iter().find(|master| master.id() == row.master_key_id) else {
+            let (sealed_under, given) = (row.master_key_id.clone(), super::master::names(masters));
             return Err(KeyError::OtherMasterKey { kid: row.kid.clone(), sealed_under, given });
-        }
+        };
         let opened = Self::from_private(&seal::open(&row.sealed_private_key, &row.kid, master)?)?;
         if opened.kid != row.kid || opened.public_jwk != row.public_jwk {
             return Err(KeyError::Mismatch { kid: row.kid.clone() });

@@ -16,7 +16,6 @@ use crate::domain::signing_key::{self, KeyPolicy, SigningKey};
 
 /// Signs with the key whose time it is, verifies with every key that was not revoked, and keeps the JWKS ready.
 pub struct KeyRing {
-    master: MasterKey,
     policy: KeyPolicy,
     current: RwLock<Arc<Snapshot>>,
 }
@@ -52,17 +51,20 @@ struct ReadyJwks {
 impl KeyRing {
     /// Opens the unrevoked rows. One that does not open fails them all: an issuer that cannot use a key it announced must not
     /// start as if it could.
-    pub fn new(rows: Vec<SigningKey>, master: MasterKey, policy: KeyPolicy) -> Result<Self, KeyError> {
-        let snapshot = Snapshot::open(rows, &master, &[])?;
-        Ok(Self { master, policy, current: RwLock::new(Arc::new(snapshot)) })
+    pub fn new(rows: Vec<SigningKey>, masters: &[MasterKey], policy: KeyPolicy) -> Result<Self, KeyError> {
+        let (snapshot, faults) = Snapshot::open(rows, masters, &[]);
+        match faults.into_iter().next() {
+            Some(fault) => Err(fault),
+            None => Ok(Self { policy, current: RwLock::new(Arc::new(snapshot)) }),
+        }
     }
 
     /// Puts the table as it now stands in the ring's place. Keys that are open already stay so, whatever master key has sealed
-    /// them since. When a new row does not open, the ring stays as it was.
-    pub fn replace(&self, rows: Vec<SigningKey>) -> Result<(), KeyError> {
-        let snapshot = Snapshot::open(rows, &self.master, &self.snapshot().opened)?;
+    /// them since. A new row that does not open is left out and told; those that were revoked go all the same.
+    pub fn replace(&self, rows: Vec<SigningKey>, masters: &[MasterKey]) -> Result<(), KeyError> {
+        let (snapshot, faults) = Snapshot::open(rows, masters, &self.snapshot().opened);
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(snapshot);
-        Ok(())
+        faults.into_iter().next().map_or(Ok(()), Err)
     }
 
     /// Whether the ring holds exactly these rows; the poll of the key table asks before it replaces.
@@ -128,11 +130,6 @@ impl KeyRing {
         &self.policy
     }
 
-    /// The master key under which new rows are sealed.
-    pub fn master(&self) -> &MasterKey {
-        &self.master
-    }
-
     fn snapshot(&self) -> Arc<Snapshot> {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
@@ -145,13 +142,25 @@ impl std::fmt::Debug for KeyRing {
 }
 
 impl Snapshot {
-    fn open(mut rows: Vec<SigningKey>, master: &MasterKey, already: &[Arc<OpenedKey>]) -> Result<Self, KeyError> {
+    /// The rows that are revoked or open, and why the others do not.
+    fn open(mut rows: Vec<SigningKey>, masters: &[MasterKey], already: &[Arc<OpenedKey>]) -> (Self, Vec<KeyError>) {
         rows.sort_by_key(|row| row.epoch);
-        let opened = rows.iter().filter(|row| !row.is_revoked()).map(|row| {
+        let (mut opened, mut faults) = (Vec::new(), Vec::new());
+        rows.retain(|row| {
+            if row.is_revoked() {
+                return true;
+            }
             let known = already.iter().find(|key| key.kid == row.kid && key.public_jwk == row.public_jwk);
-            known.map_or_else(|| OpenedKey::open(row, master).map(Arc::new), |key| Ok(Arc::clone(key)))
+            match known.map_or_else(|| OpenedKey::open(row, masters).map(Arc::new), |key| Ok(Arc::clone(key))) {
+                Ok(key) => opened.push(key),
+                Err(fault) => {
+                    faults.push(fault);
+                    return false;
+                }
+            }
+            true
         });
-        Ok(Self { opened: opened.collect::<Result<_, _>>()?, rows: rows.into(), jwks: RwLock::default() })
+        (Self { opened, rows: rows.into(), jwks: RwLock::default() }, faults)
     }
 
     fn key(&self, kid: &KeyId) -> Option<&OpenedKey> {

@@ -11,7 +11,7 @@ use super::master::SEALING;
 use super::{KeyError, MasterKey};
 use crate::domain::ids::KeyId;
 use crate::domain::signing_key::SigningKey;
-use crate::secret::{Secret, random_bytes};
+use crate::secret::{DerivedKey, Secret, random_bytes};
 
 /// Seals a private JWK for the row of `kid`.
 pub fn seal(private_jwk: &Secret<String>, kid: &KeyId, master: &MasterKey) -> Result<String, KeyError> {
@@ -34,6 +34,23 @@ pub fn open(sealed: &str, kid: &KeyId, master: &MasterKey) -> Result<Secret<Stri
 pub fn reseal(row: &SigningKey, from: &MasterKey, to: &MasterKey) -> Result<SigningKey, KeyError> {
     let sealed_private_key = seal(&open(&row.sealed_private_key, &row.kid, from)?, &row.kid, to)?;
     Ok(SigningKey { sealed_private_key, master_key_id: to.id().to_owned(), ..row.clone() })
+}
+
+/// Seals the key that a master key derived refresh tokens' successors by, under the one that follows it.
+pub fn seal_refresh_key(key: &DerivedKey, of: &str, under: &MasterKey) -> Result<String, KeyError> {
+    seal(&key.to_text(), &refresh_key_name(of), under)
+}
+
+/// Opens what [`seal_refresh_key`] made for this master key's.
+pub fn open_refresh_key(sealed: &str, of: &str, under: &MasterKey) -> Result<DerivedKey, KeyError> {
+    let name = refresh_key_name(of);
+    let text = open(sealed, &name, under)?;
+    DerivedKey::from_text(&text).ok_or(KeyError::Sealed { kid: name })
+}
+
+/// A name that no signing key has: those have no colon.
+fn refresh_key_name(of: &str) -> KeyId {
+    KeyId::new(format!("refresh-successors:{of}"))
 }
 
 fn opened(sealed: &str, kid: &KeyId, master: &MasterKey) -> Option<Secret<String>> {
@@ -85,6 +102,16 @@ mod tests {
         assert!(open(&text, &KeyId::new("other"), &master).is_err());
         assert!(open(&text, &kid, &MasterKey::random()).is_err());
         assert!(!text.contains("private"));
+    }
+
+    #[test]
+    fn a_retired_refresh_key_opens_under_its_successor_and_by_its_own_name_only() {
+        let (old, new) = (MasterKey::random(), MasterKey::random());
+        let key = old.derive(super::super::master::REFRESH_SUCCESSORS);
+        let sealed = seal_refresh_key(&key, old.id(), &new).unwrap();
+        assert_eq!(open_refresh_key(&sealed, old.id(), &new).unwrap().mac(&[b"x"]), key.mac(&[b"x"]));
+        assert!(open_refresh_key(&sealed, new.id(), &new).is_err());
+        assert!(open_refresh_key(&sealed, old.id(), &old).is_err());
     }
 
     #[test]

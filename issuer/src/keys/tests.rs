@@ -38,7 +38,7 @@ struct Table {
 impl Table {
     fn new() -> Self {
         let (clock, master) = (ManualClock::at(UnixTime::from_seconds(1_800_000_000)), MasterKey::random());
-        let ring = KeyRing::new(Vec::new(), master.clone(), KeyPolicy::default()).unwrap();
+        let ring = KeyRing::new(Vec::new(), std::slice::from_ref(&master), KeyPolicy::default()).unwrap();
         let mut table = Self { clock, rows: Vec::new(), source: FixtureKeys::new(FIXTURES), master, ring };
         table.apply(plan);
         table
@@ -46,6 +46,10 @@ impl Table {
 
     fn now(&self) -> UnixTime {
         self.clock.now()
+    }
+
+    fn masters(&self) -> &[MasterKey] {
+        std::slice::from_ref(&self.master)
     }
 
     fn apply(&mut self, rule: fn(&[SigningKey], UnixTime, &KeyPolicy) -> Rotation) {
@@ -57,7 +61,7 @@ impl Table {
         if let Some(new) = rotation.new_key {
             self.rows.push(self.source.generate().unwrap().into_row(new, &self.master).unwrap());
         }
-        self.ring.replace(self.rows.clone()).unwrap();
+        self.ring.replace(self.rows.clone(), self.masters()).unwrap();
     }
 
     fn revoke(&mut self, place: usize) {
@@ -146,7 +150,7 @@ fn a_token_has_a_header_of_exactly_alg_typ_kid_and_comes_back_as_it_was() {
 #[test]
 fn any_other_header_is_not_ours_even_under_a_good_signature() {
     let table = Table::new();
-    let key = opened::OpenedKey::open(&table.rows[0], &table.master).unwrap();
+    let key = opened::OpenedKey::open(&table.rows[0], table.masters()).unwrap();
     let kid = &key.kid;
     let verify = |header: String, payload: &str| {
         let mut token = format!("{}.{}", encode(header.as_bytes()), encode(payload.as_bytes()));
@@ -235,23 +239,32 @@ fn rows_under_another_master_key_are_refused_by_its_name_unless_already_open() {
     let mut table = Table::new();
     let other = MasterKey::random();
     let resealed = vec![seal::reseal(&table.rows[0], &table.master, &other).unwrap()];
-    let refusal = KeyRing::new(resealed.clone(), table.master.clone(), KeyPolicy::default()).unwrap_err().to_string();
+    let refusal = KeyRing::new(resealed.clone(), table.masters(), KeyPolicy::default()).unwrap_err().to_string();
     assert!(refusal.contains(other.id()) && refusal.contains(table.master.id()), "{refusal}");
-    assert!(KeyRing::new(resealed.clone(), other.clone(), KeyPolicy::default()).is_ok());
+    assert!(KeyRing::new(resealed.clone(), &[MasterKey::random(), other.clone()], KeyPolicy::default()).is_ok());
     assert!(!table.ring.is_current(&resealed) && table.ring.is_current(&table.rows));
-    table.ring.replace(resealed).unwrap();
+    table.ring.replace(resealed, table.masters()).unwrap();
 
     let planned = plan(&[], table.now(), &KeyPolicy::default()).new_key.unwrap();
     table.rows.push(table.source.generate().unwrap().into_row(planned, &other).unwrap());
-    assert!(table.ring.replace(table.rows.clone()).is_err());
-    assert!(table.ring.sign(table.now(), TYP, &json!({})).is_ok(), "a failed replacement leaves the ring as it was");
+    let replace = |table: &Table| table.ring.replace(table.rows.clone(), table.masters());
+    assert!(replace(&table).is_err() && !table.ring.is_current(&table.rows));
+    assert!(table.ring.sign(table.now(), TYP, &json!({})).is_ok(), "what is open goes on");
+    table.rows[0].revoked_at = Some(table.now());
+    assert!(replace(&table).is_err());
+    assert!(
+        matches!(table.ring.sign(table.now(), TYP, &json!({})), Err(KeyError::NoSigner)),
+        "but not what was revoked meanwhile"
+    );
+    table.ring.replace(table.rows.clone(), &[other]).unwrap();
+    assert!(table.ring.is_current(&table.rows) && table.ring.sign(table.now(), TYP, &json!({})).is_ok());
 }
 
 #[test]
 fn revoked_rows_need_no_master_key_and_without_others_nobody_signs() {
     let mut table = Table::new();
     table.rows[0].revoked_at = Some(table.now());
-    let ring = KeyRing::new(table.rows.clone(), MasterKey::random(), KeyPolicy::default()).unwrap();
+    let ring = KeyRing::new(table.rows.clone(), &[MasterKey::random()], KeyPolicy::default()).unwrap();
     assert!(matches!(ring.sign(table.now(), TYP, &json!({})), Err(KeyError::NoSigner)));
     assert_eq!(ring.jwks(table.now()).unwrap().bytes, br#"{"keys":[]}"#);
 }
@@ -263,7 +276,7 @@ fn a_row_whose_public_half_or_name_was_exchanged_does_not_open() {
     let open = |change: &dyn Fn(&mut SigningKey)| {
         let mut row = table.rows[0].clone();
         change(&mut row);
-        KeyRing::new(vec![row], table.master.clone(), KeyPolicy::default()).unwrap_err()
+        KeyRing::new(vec![row], table.masters(), KeyPolicy::default()).unwrap_err()
     };
     assert!(matches!(open(&|row| row.public_jwk = other.public_jwk().to_owned()), KeyError::Mismatch { .. }));
     assert!(matches!(open(&|row| row.kid = KeyId::new("other")), KeyError::Sealed { .. }));
@@ -284,7 +297,7 @@ fn how_long_generating_signing_and_verifying_take() {
     timed("sign", 2000, &|| drop(table.sign()));
     let token = table.sign();
     timed("verify", 5000, &|| drop(table.ring.verify(&token, TYP).unwrap()));
-    timed("open a row", 50, &|| drop(opened::OpenedKey::open(&table.rows[0], &table.master).unwrap()));
+    timed("open a row", 50, &|| drop(opened::OpenedKey::open(&table.rows[0], table.masters()).unwrap()));
     timed("jwks", 100_000, &|| drop(table.ring.jwks(table.now()).unwrap()));
 }
 

@@ -145,7 +145,7 @@ async fn register(
             }
             let about = std::slice::from_ref(id);
             let tick = cut_off(tx, about, &[], *now).await?;
-            tell(tx, Action::ClientCreate, about, *now).await?;
+            tell(tx, (Action::ClientCreate, tick), about, *now).await?;
             Ok(tick)
         }
         .boxed()
@@ -228,14 +228,14 @@ async fn reconcile_in(
         .filter(|known| known.origin == origin && declared.iter().all(|(one, _)| one.client.id != known.id))
         .map(|known| known.id.clone())
         .collect();
+    let mut removed: &[ClientId] = &[];
     if of_undeclared == Undeclared::Remove {
         undeclared = remove(tx, origin, undeclared).await?;
-        cut_off(tx, &created, &undeclared, now).await?;
-        tell(tx, Action::ClientRemove, &undeclared, now).await?;
-    } else {
-        cut_off(tx, &created, &[], now).await?;
+        removed = &undeclared;
     }
-    tell(tx, Action::ClientCreate, &created, now).await?;
+    let tick = cut_off(tx, &created, removed, now).await?;
+    tell(tx, (Action::ClientRemove, tick), removed, now).await?;
+    tell(tx, (Action::ClientCreate, tick), &created, now).await?;
     for event in &told {
         audit::append(tx, event, now).await?;
     }
@@ -259,9 +259,14 @@ async fn is_a_user(tx: &mut Tx<'_>, id: &ClientId) -> Result<bool, StoreError> {
     Ok(sql!(tx, optional as (String,), "SELECT id FROM users WHERE id = $1", id.as_str())?.is_some())
 }
 
-async fn tell(tx: &mut Tx<'_>, action: Action, about: &[ClientId], now: UnixTime) -> Result<(), StoreError> {
+async fn tell(
+    tx: &mut Tx<'_>,
+    (action, tick): (Action, Option<Tick>),
+    about: &[ClientId],
+    now: UnixTime,
+) -> Result<(), StoreError> {
     for id in about {
-        audit::append(tx, &Event::done(action).of_client(id), now).await?;
+        audit::append(tx, &Event { tick, ..Event::done(action).of_client(id) }, now).await?;
     }
     Ok(())
 }

@@ -154,29 +154,44 @@ pub async fn cut_off(db: &Db, targets: Vec<Target>, event: Event, now: UnixTime)
     .await
 }
 
-/// Revokes one access token, whose cut-off rests in the `cutoffs` table alone; `None` when it had been revoked before.
-pub async fn cut_off_token(db: &Db, token: TokenId, event: Event, now: UnixTime) -> Result<Option<Tick>, StoreError> {
+/// What became of a token that was to be cut off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenCutOff {
+    /// At this tick, now.
+    Now(Tick),
+    /// It had been, at this tick.
+    Before(Tick),
+}
+
+/// Revokes one access token, whose cut-off rests in the `cutoffs` table alone.
+pub async fn cut_off_token(db: &Db, token: TokenId, event: Event, now: UnixTime) -> Result<TokenCutOff, StoreError> {
     db.write((Target::Token(token), event, now), |tx, (target, event, now)| {
         async move {
             // Locked before it looks: two revocations of one token find one cut-off.
-            let (salt,) = sql!(tx, one as (String,), "UPDATE feed_head SET tick = tick WHERE id = 1 RETURNING salt")?;
-            let (before,) = sql!(
-                tx,
-                one as (i64,),
-                "SELECT COUNT(*) FROM cutoffs WHERE level = $1 AND identifier = $2",
-                target.level(),
-                target.salted(&salt),
-            )?;
-            if before > 0 {
-                return Ok(None);
+            sql!(tx, execute, "UPDATE feed_head SET tick = tick WHERE id = 1")?;
+            if let Some(before) = last_of(tx, target).await? {
+                return Ok(TokenCutOff::Before(before));
             }
             let tick = raise(tx, *now, std::slice::from_ref(target)).await?;
             audit::append(tx, &event.clone().at(tick), *now).await?;
-            Ok(Some(tick))
+            Ok(TokenCutOff::Now(tick))
         }
         .boxed()
     })
     .await
+}
+
+/// The tick of a target's last cut-off, as long as the feed keeps it.
+pub async fn last_of(conn: &mut Conn<'_>, target: &Target) -> Result<Option<Tick>, StoreError> {
+    let (salt,) = sql!(conn, one as (String,), "SELECT salt FROM feed_head WHERE id = 1")?;
+    let (last,) = sql!(
+        conn,
+        one as (Option<i64>,),
+        "SELECT MAX(tick) FROM cutoffs WHERE level = $1 AND identifier = $2",
+        target.level(),
+        target.salted(&salt),
+    )?;
+    Ok(last.map(Tick::new))
 }
 
 /// Drops the entries below a tick that this process read long enough ago that no verifier needs them; dead keys stay for the

@@ -17,6 +17,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { number: 1, name: "spine", sql: include_str!("../../../migrations/0001_spine.sql") },
     Migration { number: 2, name: "everyday", sql: include_str!("../../../migrations/0002_everyday.sql") },
     Migration { number: 5, name: "status_lists", sql: include_str!("../../../migrations/0005_status_lists.sql") },
+    Migration { number: 6, name: "master_keys", sql: include_str!("../../../migrations/0006_master_keys.sql") },
 ];
 
 /// Any number, but the same in every Passant: the advisory lock that runners wait for.

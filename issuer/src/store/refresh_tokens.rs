@@ -5,10 +5,10 @@ use std::time::Duration;
 use futures_util::FutureExt;
 
 use super::evidence::{self, Levels};
-use super::{Conn, Db, StoreError, Tx, audit, grants};
+use super::{Conn, Db, StoreError, Tx, audit, feed_head, grants};
 use crate::clock::UnixTime;
 use crate::domain::audit::{Action, Event, Outcome};
-use crate::domain::cutoff::{Level, revoked};
+use crate::domain::cutoff::{Level, Target, revoked};
 use crate::domain::grant::{Asked, Excess, Grant};
 use crate::domain::ids::{ClientId, GrantId, Tick};
 use crate::domain::refresh::{Consumed, Decision, RefreshToken, Successor, SuccessorSeed, decide, expiry};
@@ -171,8 +171,8 @@ pub enum Revocation {
     Unknown,
     /// It is another client's, and nothing changed.
     AnotherClients,
-    /// Its grant had ended before.
-    EndedBefore,
+    /// Its grant had ended before; the tick, as long as the feed keeps it.
+    EndedBefore(Option<Tick>),
     /// Its grant ends at this tick, and all that descends from it.
     Ended(Tick),
 }
@@ -185,7 +185,9 @@ pub async fn revoke(db: &Db, token: TokenHash, client: ClientId, now: UnixTime) 
             if found.client_id != *client {
                 return Ok(Revocation::AnotherClients);
             }
-            let Some(tick) = grants::end(tx, &found.grant_id, *now).await? else { return Ok(Revocation::EndedBefore) };
+            let Some(tick) = grants::end(tx, &found.grant_id, *now).await? else {
+                return feed_head::last_of(tx, &Target::Grant(found.grant_id)).await.map(Revocation::EndedBefore);
+            };
             let event = Event::done(Action::TokenRevoke).of_grant(&found.grant_id).at(tick).saying("a refresh token");
             audit::append(tx, &event, *now).await?;
             Ok(Revocation::Ended(tick))

@@ -2,11 +2,11 @@
 
 use futures_util::FutureExt;
 
-use super::{Conn, Db, StoreError, Tx, audit, feed_head};
+use super::{Conn, Db, StoreError, Tx, audit, feed_head, master_keys};
 use crate::clock::UnixTime;
 use crate::domain::audit::{Action, Event};
 use crate::domain::cutoff::Target;
-use crate::domain::ids::KeyId;
+use crate::domain::ids::{KeyId, Tick};
 use crate::domain::signing_key::{Reschedule, Schedule, SigningKey};
 
 /// A change of the table, made as a whole or not at all.
@@ -18,6 +18,15 @@ pub struct KeyChange {
     pub reschedules: Vec<Reschedule>,
     /// The key that comes, with an epoch nobody else may have taken.
     pub insert: Option<SigningKey>,
+}
+
+/// What became of a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Applied {
+    /// It was made; the tick of the cut-off, where keys died.
+    Done(Option<Tick>),
+    /// Another process was faster with a part of it, or put another master key in force; nothing changed.
+    TooLate,
 }
 
 #[derive(sqlx::FromRow)]
@@ -65,11 +74,15 @@ pub async fn all(conn: &mut Conn<'_>) -> Result<Vec<SigningKey>, StoreError> {
     Ok(rows.into_iter().map(SigningKey::from).collect())
 }
 
-/// Applies a change; `false`, with nothing changed, when another process was faster with any part of it.
-pub async fn apply(db: &Db, change: KeyChange, now: UnixTime) -> Result<bool, StoreError> {
+/// Applies a change as a whole or not at all.
+pub async fn apply(db: &Db, change: KeyChange, now: UnixTime) -> Result<Applied, StoreError> {
     let applied = db
         .write((change, now), |tx, (change, now)| {
             async move {
+                if let Some(key) = &change.insert {
+                    // Sealed under another one, it could not be opened by whoever starts next.
+                    demand(master_keys::is_in_force(tx, &key.master_key_id).await?)?;
+                }
                 for kid in &change.revoke {
                     demand(revoke(tx, kid, *now).await?)?;
                 }
@@ -79,24 +92,26 @@ pub async fn apply(db: &Db, change: KeyChange, now: UnixTime) -> Result<bool, St
                 if let Some(key) = &change.insert {
                     demand(insert(tx, key).await?)?;
                 }
+                let mut cut_off = None;
                 if !change.revoke.is_empty() {
                     let targets: Vec<Target> = change.revoke.iter().cloned().map(Target::Key).collect();
                     let tick = feed_head::raise(tx, *now, &targets).await?;
                     for kid in &change.revoke {
                         audit::append(tx, &Event::done(Action::KeyRevoke).saying(kid.as_str()).at(tick), *now).await?;
                     }
+                    cut_off = Some(tick);
                 }
                 if let Some(key) = &change.insert {
                     audit::append(tx, &Event::done(Action::KeyRotate).saying(key.kid.as_str()), *now).await?;
                 }
-                Ok(())
+                Ok(cut_off)
             }
             .boxed()
         })
         .await;
     match applied {
-        Ok(()) => Ok(true),
-        Err(StoreError::Superseded) => Ok(false),
+        Ok(cut_off) => Ok(Applied::Done(cut_off)),
+        Err(StoreError::Superseded) => Ok(Applied::TooLate),
         Err(fault) => Err(fault),
     }
 }
@@ -146,6 +161,21 @@ pub async fn reschedule(tx: &mut Tx<'_>, change: &Reschedule) -> Result<bool, St
         change.to.published_until.millis(),
     )?;
     Ok(moved == 1)
+}
+
+/// Puts a living key under another seal; `false` when its seal is no longer the one that was read.
+pub(super) async fn set_seal(tx: &mut Tx<'_>, read: &SigningKey, sealed: &SigningKey) -> Result<bool, StoreError> {
+    let set = sql!(
+        tx,
+        execute,
+        "UPDATE signing_keys SET sealed_private_key = $3, master_key_id = $4
+         WHERE kid = $1 AND sealed_private_key = $2 AND revoked_at IS NULL",
+        read.kid.as_str(),
+        read.sealed_private_key.as_str(),
+        sealed.sealed_private_key.as_str(),
+        sealed.master_key_id.as_str(),
+    )?;
+    Ok(set == 1)
 }
 
 /// Marks a key as dead; `false` when it was before. The caller raises the feed.

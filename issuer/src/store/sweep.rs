@@ -35,6 +35,13 @@ const SEEDS: &str = "UPDATE refresh_tokens SET successor_salt = NULL, successor_
 /// its turn to write, and another replica's clock may be up to a minute behind this one's.
 pub const SEEDS_AFTER_WINDOW: Duration = Duration::from_secs(2 * 60);
 
+/// What a retired master key derived goes when no retry of its time can come any more: the longest window, and the same delay.
+const REFRESH_KEYS: &str =
+    "UPDATE retired_master_keys SET sealed_refresh_key = NULL WHERE sealed_refresh_key IS NOT NULL AND retired_at < $1";
+
+/// How long after a master key was retired.
+pub const REFRESH_KEYS_AFTER_END: Duration = Duration::from_secs(5 * 60);
+
 const BATCHES: [&str; 4] = [
     // A used refresh token whose own limit has passed proves no theft any more: nobody could have used it.
     "DELETE FROM refresh_tokens WHERE token_hash IN
@@ -103,7 +110,7 @@ pub async fn batch(db: &Db, now: UnixTime) -> Result<u64, StoreError> {
     let early = BATCHES.into_iter().map(|statement| (statement, now - AFTER_END));
     let late = LATE.into_iter().map(|statement| (statement, now - KEYS_AFTER_END));
     let mut swept = 0;
-    let seeds = [(SEEDS, now - SEEDS_AFTER_WINDOW)];
+    let seeds = [(SEEDS, now - SEEDS_AFTER_WINDOW), (REFRESH_KEYS, now - REFRESH_KEYS_AFTER_END)];
     let lists = STATUS_LISTS.into_iter().map(|statement| (statement, now - SERVED_AFTER_END));
     for input in at_once.chain(seeds).chain(lists).chain(early).chain(late) {
         swept += db

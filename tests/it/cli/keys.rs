@@ -27,3 +27,15 @@ fn a_lost_master_key_is_missed_and_not_made_anew() {
     assert!(code == Some(1) && said.contains("put its backup back"), "{said}");
     assert!(!place.path("data/master.key").exists());
 }
+
+#[test]
+fn a_revoked_key_is_answered_with_its_tick_and_a_second_time_with_the_same() {
+    let place = Place::new("");
+    place.json(&["users", "add", "ada", "--generate-password"], "");
+    let kid = place.json(&["keys", "list"], "")["keys"][0]["kid"].as_str().unwrap().to_owned();
+    let first = place.json(&["keys", "revoke", &kid], "");
+    let second = place.json(&["keys", "revoke", &kid], "");
+    assert_eq!((&first["changed"], &second["changed"]), (&true.into(), &false.into()));
+    assert_eq!((&first["tick"], &first["effective_within"]), (&second["tick"], &1.into()));
+    assert!(first["tick"].is_i64());
+}

@@ -47,6 +47,7 @@ mod exit_codes;
 mod keys;
 mod operator;
 mod reading;
+mod revoke_everything;
 mod secrets;
 mod sessions;
 mod users;

@@ -67,12 +67,12 @@ on_both_engines_by_command! {
     fn a_database_that_waits_for_migrations_is_not_read(engine) {
         let place = Place::on(engine, "");
         place.json(&["users", "add", "ada", "--generate-password"], "");
-        assert_eq!(place.execute("DELETE FROM migrations WHERE number > 1"), 1);
+        assert_eq!(place.execute("DELETE FROM migrations WHERE number = 2"), 1);
         for arguments in READING {
             let (code, said) = place.refusal(arguments);
             assert!(code == Some(1) && said.contains("waits for 1 migration:"), "{arguments:?}: {said}");
         }
-        assert_eq!(place.execute("DELETE FROM migrations WHERE number > 1"), 0, "none was applied");
+        assert_eq!(place.execute("DELETE FROM migrations WHERE number = 2"), 0, "none was applied");
     }
 }
 

@@ -76,7 +76,7 @@ on_both_engines! {
         let (mut here, mut there) = (signed_in_agent(&world).await, signed_in_agent(&world).await);
         press(&mut here, "/account/sessions/end-others", &[]).await;
         let taken = here.cookies()["__Host-passant-said"].clone();
-        assert!(here.get("/").await.body.contains("You are signed out everywhere else."));
+        assert!(here.get("/").await.body.contains("You are signed out everywhere else. Services learn of it within a second."));
         assert!(!here.get("/").await.body.contains("You are signed out everywhere else."));
         for said in [taken.as_str(), "psf_password", "psf_password.AAAAAAAAAAAAAAAAAAAAAA"] {
             let mut cookies = there.cookies().clone();
@@ -154,6 +154,43 @@ on_both_engines! {
         assert!(!signed_in(&mut here).await && !signed_in(&mut there).await);
         assert!(!refreshes(&here, &client, &offline).await);
         assert_error(&here.userinfo(offline.access()).await, 401, "invalid_token");
+    }
+
+    async fn programs_are_told_the_tick_where_something_was_cut_off_and_nothing_where_it_was_not(world) {
+        world.user(ADA.0, ADA.1).await;
+        let client = world.client("shop-web", |_| {}).await;
+        let json = [("origin", ISSUER), ("accept", "application/json")];
+        let mut here = signed_in_agent(&world).await;
+        here.tokens(&client, ADA, &[]).await;
+        let csrf = here.get("/").await.field("csrf").unwrap();
+        for (path, field, tells) in [
+            ("/account/sessions/end", ("session", "unknown"), false),
+            ("/account/applications/withdraw", ("client", "unknown"), false),
+            ("/account/applications/withdraw", ("client", "shop-web"), true),
+            ("/account/sessions/end-others", ("", ""), true),
+            ("/account/sessions/end-all", ("", ""), true),
+        ] {
+            let answer = post_with(&mut here, path, &json, &[field, ("csrf", &csrf)]).await;
+            assert_eq!((answer.status.as_u16(), answer.header("content-type")), (200, Some("application/json")), "{path}");
+            assert!(set_cookie(&answer, "__Host-passant-said").is_none(), "no page is to say it");
+            match tells {
+                true => assert!(answer.json()["tick"].is_i64() && answer.json()["effective_within"] == 1, "{path}: {}", answer.body),
+                false => assert_eq!(answer.body, "{}", "{path}"),
+            }
+        }
+        assert!(!signed_in(&mut here).await, "everything has ended, and the cookie is gone");
+        assert_error(&post_with(&mut here, "/account/sessions/end-all", &json, &[("csrf", &csrf)]).await, 409, "login_required");
+
+        let mut here = signed_in_agent(&world).await;
+        let evil = [("origin", "https://evil.example"), ("accept", "application/json")];
+        assert_error(&post_with(&mut here, "/account/sessions/end-all", &evil, &[("csrf", &csrf)]).await, 403, "access_denied");
+        let csrf = here.get("/").await.field("csrf").unwrap();
+        let wrong = [("csrf", csrf.as_str()), ("current", "a guess of mine"), ("new", NEW)];
+        assert_error(&post_with(&mut here, "/account/password", &json, &wrong).await, 422, "invalid_request");
+        world.secrets.collect("password", NEW);
+        let right = [("csrf", csrf.as_str()), ("current", ADA.1), ("new", NEW)];
+        let answer = post_with(&mut here, "/account/password", &json, &right).await;
+        assert!(answer.json()["tick"].is_i64() && signed_in(&mut here).await, "{}", answer.body);
     }
 
     async fn applications_are_listed_in_words_and_withdrawn(world) {

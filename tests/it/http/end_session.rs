@@ -323,7 +323,7 @@ on_both_engines! {
         let mut agent = world.agent();
         let tokens = agent.tokens(&client, ADA, &[]).await;
         let kid = KeyId::new(tokens.header()["kid"].as_str().unwrap());
-        assert!(passant::app::rotation::revoke(&world.app, &kid).await.unwrap());
+        passant::app::rotation::revoke(&world.app, &kid).await.unwrap().expect("it lived");
         assert_asked(&end_session(&mut agent, &[("id_token_hint", id_token(&tokens)), ("post_logout_redirect_uri", BYE)]).await);
     }
 

@@ -12,7 +12,7 @@ on_both_engines! {
         assert_eq!(world.agent().get("/healthz").await.body, "ok\n");
         let ready = world.agent().get("/readyz").await;
         assert_eq!(ready.status, StatusCode::OK);
-        assert_eq!(ready.json(), json!({ "database": "ok", "keys": "ok", "rotation": "ok", "clock": "ok" }));
+        assert_eq!(ready.json(), json!({ "database": "ok", "keys": "ok", "master_key": "ok", "rotation": "ok", "clock": "ok" }));
     }
 
     async fn overdue_rotation_shows_while_the_old_key_goes_on_signing(world) {

@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use axum::body::Body;
 use passant::domain::audit::{Action, Event};
-use passant::domain::cutoff::Target;
 use passant::domain::ids::{ClientId, GrantId, KeyId, SessionId, TokenId};
-use passant::store::{consents, feed_head, grants, sessions};
+use passant::store::{consents, everything, feed_head, grants, sessions};
 use passant_tests::on_both_engines;
 use passant_tests::world::Tokens;
 use serde_json::{Value, json};
@@ -181,9 +180,6 @@ on_both_engines! {
             assert_eq!(ask(&world, &judge, tokens.access()).await.json()["active"], true, "{level}");
             let claims = tokens.claims();
             let text = |name: &str| claims[name].as_str().unwrap();
-            let cut = async |target| {
-                feed_head::cut_off(world.db(), vec![target], Event::done(Action::TokenRevoke), now).await.unwrap();
-            };
             let mut survives = false;
             match level {
                 "session" => {
@@ -201,13 +197,14 @@ on_both_engines! {
                 "user disabled" => disable(&world, "users", user.as_str()).await,
                 "client disabled" => disable(&world, "clients", client.id()).await,
                 "token" => {
-                    cut(Target::Token(TokenId::new(text("jti")))).await;
+                    let (token, event) = (TokenId::new(text("jti")), Event::done(Action::TokenRevoke));
+                    feed_head::cut_off_token(world.db(), token, event, now).await.unwrap();
                     survives = true;
                 }
-                "issuer" => cut(Target::Issuer).await,
+                "issuer" => drop(everything::revoke(world.db(), now).await.unwrap()),
                 _ => {
                     let kid = KeyId::new(tokens.header()["kid"].as_str().unwrap());
-                    assert!(passant::app::rotation::revoke(&world.app, &kid).await.unwrap());
+                    passant::app::rotation::revoke(&world.app, &kid).await.unwrap().expect("it lived");
                 }
             }
             assert_inactive(&world, &judge, tokens.access()).await;

@@ -22,6 +22,19 @@ on_both_engines! {
         assert_page(&again, 200);
     }
 
+    async fn programs_are_told_the_tick_once(world) {
+        world.user(ADA.0, ADA.1).await;
+        let mut agent = world.agent();
+        agent.sign_in(ADA.0, ADA.1).await;
+        let csrf = agent.get("/").await.field("csrf").unwrap();
+        let json = [("origin", ISSUER), ("accept", "application/json")];
+        let answer = post_with(&mut agent, "/logout", &json, &[("csrf", &csrf)]).await;
+        assert_eq!((answer.status, answer.header("content-type")), (StatusCode::OK, Some("application/json")));
+        assert!(answer.json()["tick"].is_i64() && answer.json()["effective_within"] == 1);
+        assert!(set_cookie(&answer, SESSION).unwrap().contains("Max-Age=0") && !signed_in(&mut agent).await);
+        assert_eq!(post_with(&mut agent, "/logout", &json, &[("csrf", &csrf)]).await.body, "{}");
+    }
+
     async fn only_the_sessions_own_form_ends_it(world) {
         world.user(ADA.0, ADA.1).await;
         world.user(GRACE.0, GRACE.1).await;

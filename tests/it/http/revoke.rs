@@ -14,9 +14,24 @@ async fn revoke(world: &Arc<World>, client: &Registered, token: &str) -> Answer 
 }
 
 #[track_caller]
-fn assert_revoked(answer: &Answer) {
-    assert_eq!((answer.status, answer.body.as_str()), (StatusCode::OK, "{}"));
+fn assert_good(answer: &Answer) {
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
     assert_eq!((answer.header("content-type"), answer.header("cache-control")), (Some("application/json"), Some("no-store")));
+}
+
+/// The tick from which on everybody refuses it.
+#[track_caller]
+fn assert_revoked(answer: &Answer) -> i64 {
+    assert_good(answer);
+    assert_eq!(answer.json()["effective_within"], 1);
+    answer.json()["tick"].as_i64().unwrap()
+}
+
+/// Nothing was alive, and no tick is made up.
+#[track_caller]
+fn assert_nothing(answer: &Answer) {
+    assert_good(answer);
+    assert_eq!(answer.body, "{}");
 }
 
 async fn alive(world: &Arc<World>, tokens: &Tokens) -> bool {
@@ -30,10 +45,12 @@ on_both_engines! {
         let mut agent = world.agent();
         let tokens = agent.tokens(&client, ADA, &[]).await;
         let before = count(&world, "cutoffs").await;
+        let mut ticks = Vec::new();
         for _ in 0..2 {
-            assert_revoked(&revoke(&world, &client, tokens.access()).await);
+            ticks.push(assert_revoked(&revoke(&world, &client, tokens.access()).await));
             assert!(!alive(&world, &tokens).await);
         }
+        assert_eq!(ticks[0], ticks[1], "the second time the tick of the first is told");
         assert_eq!(count(&world, "cutoffs").await - before, 1);
         assert_eq!(count(&world, "audit WHERE action = 'token_revoke'").await, 1);
         let next = Tokens::of(&client.refresh(&agent, tokens.refresh()).await);
@@ -46,13 +63,17 @@ on_both_engines! {
         let mut agent = world.agent();
         let (tokens, other) = (agent.tokens(&client, ADA, &[]).await, agent.tokens(&client, ADA, &[]).await);
         let next = Tokens::of(&client.refresh(&agent, tokens.refresh()).await);
-        let before = count(&world, "cutoffs").await;
+        let (before, mut ticks) = (count(&world, "cutoffs").await, Vec::new());
         for token in [next.refresh(), next.refresh(), tokens.refresh()] {
-            assert_revoked(&revoke(&world, &client, token).await);
+            ticks.push(assert_revoked(&revoke(&world, &client, token).await));
         }
+        assert_eq!(count(&world, "cutoffs").await - before, 1);
+        assert!(ticks.iter().all(|tick| *tick == ticks[0]));
+        execute(&world, "DELETE FROM cutoffs").await;
+        assert_nothing(&revoke(&world, &client, next.refresh()).await);
         assert!(!alive(&world, &tokens).await && !alive(&world, &next).await);
         assert_eq!(client.refresh(&agent, next.refresh()).await.error(), "invalid_grant");
-        assert_eq!(count(&world, "cutoffs").await - before, 1);
+        assert_eq!(count(&world, "audit WHERE action = 'token_revoke'").await, 1);
         assert!(alive(&world, &other).await, "another grant of the same client and user lives on");
     }
 
@@ -120,10 +141,10 @@ on_both_engines! {
         let (good, before) = (tokens.access(), count(&world, "cutoffs").await);
         let cut = good[..good.len() - 1].to_owned();
         for token in ["x", "..", "psr_unknown", &cut, "eyJhbGciOiJub25lIiwidHlwIjoiYXQrand0In0.e30.", "\u{20ac}"] {
-            assert_revoked(&revoke(&world, &client, token).await);
+            assert_nothing(&revoke(&world, &client, token).await);
         }
         world.advance(Duration::from_secs(60 + 5 * 60));
-        assert_revoked(&revoke(&world, &client, good).await);
+        assert_nothing(&revoke(&world, &client, good).await);
         assert_eq!(count(&world, "cutoffs").await, before);
     }
 

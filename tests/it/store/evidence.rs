@@ -6,7 +6,8 @@ use passant::domain::cutoff::{Evidence, Standing, Target};
 use passant::domain::ids::{ClientId, GrantId, KeyId, SessionId, Tick, TokenId, UserId};
 use passant::store::evidence::{self, Found, Levels};
 use passant::store::signing_keys::KeyChange;
-use passant::store::{Db, clients, feed_head, sessions, signing_keys, users};
+use passant::store::signing_keys::{self, Applied};
+use passant::store::{Db, clients, feed_head, sessions, users};
 
 use super::rows::{HOUR, approval, password_hash, session, signing_key, user};
 use super::{NOW, Replicas, execute, execute_with};
@@ -38,7 +39,7 @@ async fn all_alive(it: &Replicas) -> (Levels, Tick) {
     let grant = approval(&it.db).await.grant;
     let key = signing_key(1);
     let change = KeyChange { insert: Some(key.clone()), ..KeyChange::default() };
-    assert!(signing_keys::apply(&it.db, change, NOW).await.unwrap());
+    assert_ne!(signing_keys::apply(&it.db, change, NOW).await.unwrap(), Applied::TooLate);
     let levels = Levels {
         user: Some(grant.user_id),
         client: Some(grant.client_id),

@@ -4,9 +4,10 @@ use passant::clock::UnixTime;
 use passant::domain::audit::{Action, Event};
 use passant::domain::cutoff::{NamedCutoff, Target, chain};
 use passant::domain::ids::{FeedId, Tick, TokenId, UserId};
+use passant::store::Db;
 use passant::store::evidence::{self, Levels};
-use passant::store::signing_keys::{self, KeyChange};
-use passant::store::{Db, feed_head};
+use passant::store::feed_head::{self, TokenCutOff};
+use passant::store::signing_keys::{self, Applied, KeyChange};
 
 use super::rows::signing_key;
 use super::{NOW, Replicas, count, rows};
@@ -55,11 +56,13 @@ on_both_databases! {
             feed_head::cut_off_token(&it.db, token.clone(), Event::done(Action::TokenRevoke), NOW).await.unwrap()
         };
         let (one, other) = (TokenId::random(), TokenId::random());
-        let tick = revoke(&one).await.expect("it lived");
+        let TokenCutOff::Now(tick) = revoke(&one).await else { panic!("it lived") };
         assert_eq!(it.tick().await, tick);
-        assert_eq!(revoke(&one).await, None);
+        assert_eq!(revoke(&one).await, TokenCutOff::Before(tick));
         assert_eq!(it.tick().await, tick, "the second time raises nothing");
-        assert!(revoke(&other).await.unwrap() > tick);
+        assert!(matches!(revoke(&other).await, TokenCutOff::Now(later) if later > tick));
+        assert_eq!(read!(it.db, conn => feed_head::last_of(conn, &Target::Token(one))), Some(tick));
+        assert_eq!(read!(it.db, conn => feed_head::last_of(conn, &Target::Token(TokenId::random()))), None);
         assert_eq!(count(&it.db, "SELECT COUNT(*) FROM cutoffs").await, 2);
         assert_eq!(count(&it.db, "SELECT COUNT(*) FROM audit WHERE action = 'token_revoke' AND tick IS NOT NULL").await, 2);
         the_chain_holds(&it).await;
@@ -67,7 +70,8 @@ on_both_databases! {
 
     async fn one_of_two_requests_cuts_a_token_off(it) {
         it.one_wins(async || TokenId::random(), |db, token, _| async move {
-            feed_head::cut_off_token(&db, token, Event::done(Action::TokenRevoke), NOW).await.unwrap().is_some()
+            let cut_off = feed_head::cut_off_token(&db, token, Event::done(Action::TokenRevoke), NOW).await.unwrap();
+            matches!(cut_off, TokenCutOff::Now(_))
         }).await;
     }
 
@@ -133,9 +137,9 @@ on_both_databases! {
     async fn pruning_drops_entries_below_a_tick_and_keeps_dead_keys(it) {
         let key = signing_key(1);
         let insert = KeyChange { insert: Some(key.clone()), ..KeyChange::default() };
-        assert!(signing_keys::apply(&it.db, insert, NOW).await.unwrap());
+        assert_ne!(signing_keys::apply(&it.db, insert, NOW).await.unwrap(), Applied::TooLate);
         let revoke = KeyChange { revoke: vec![key.kid], ..KeyChange::default() };
-        assert!(signing_keys::apply(&it.db, revoke, NOW).await.unwrap());
+        assert_ne!(signing_keys::apply(&it.db, revoke, NOW).await.unwrap(), Applied::TooLate);
         let dead_key = it.tick().await.get();
         cut_off(&it.db, Target::Token(TokenId::random())).await;
         let kept = cut_off(&it.db, Target::Token(TokenId::random())).await;

@@ -67,7 +67,7 @@ on_both_databases! {
         let before = it.tick().await;
         let Revocation::Ended(tick) = revoke(&token, &grant.client_id).await else { panic!("a used token revokes as well") };
         assert!(grant_ended(&it, &grant).await && tick > before);
-        assert_eq!(revoke(&leaf, &grant.client_id).await, Revocation::EndedBefore);
+        assert_eq!(revoke(&leaf, &grant.client_id).await, Revocation::EndedBefore(Some(tick)));
         assert_eq!(it.tick().await, tick);
         assert_eq!(rotate(&it.db, rotation(&grant, &leaf)).await, Rotated::Dead(Level::Grant));
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use passant::domain::cutoff::Target;
 use passant::domain::ids::{KeyId, Tick};
 use passant::domain::signing_key::{Reschedule, Schedule, SigningKey};
-use passant::store::signing_keys::{self, KeyChange};
+use passant::store::signing_keys::{self, Applied, KeyChange};
 use passant::store::{Db, feed_head};
 
 use super::rows::{HOUR, schedule, signing_key};
@@ -25,7 +25,7 @@ async fn reschedule(db: &Db, change: Reschedule) -> bool {
 }
 
 async fn apply(db: &Db, change: KeyChange) -> bool {
-    signing_keys::apply(db, change, NOW).await.unwrap()
+    signing_keys::apply(db, change, NOW).await.unwrap() != Applied::TooLate
 }
 
 async fn all(it: &Replicas) -> Vec<SigningKey> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use passant::clock::UnixTime;
 use passant::domain::audit::{Action, Event};
 use passant::domain::cutoff::Target;
-use passant::store::signing_keys::{self, KeyChange};
+use passant::store::signing_keys::{self, Applied, KeyChange};
 use passant::store::sweep::{self, AFTER_END, KEYS_AFTER_END, SEEDS_AFTER_WINDOW};
 use passant::store::{authorization_requests, feed_head, grants, refresh_tokens, sessions, set_up_tokens};
 
@@ -135,7 +135,7 @@ on_both_databases! {
     async fn keys_stay_ninety_days_and_the_latest_for_good(it) {
         for epoch in 1..=2 {
             let change = KeyChange { insert: Some(signing_key(epoch)), ..KeyChange::default() };
-            assert!(signing_keys::apply(&it.db, change, NOW).await.unwrap());
+            assert_ne!(signing_keys::apply(&it.db, change, NOW).await.unwrap(), Applied::TooLate);
         }
         let end = signing_key(0).schedule.published_until;
         sweeps(&it, end + KEYS_AFTER_END, 0).await;
@@ -148,7 +148,7 @@ on_both_databases! {
     async fn a_key_revoked_late_stays_ninety_days_from_then(it) {
         for epoch in 1..=2 {
             let change = KeyChange { insert: Some(signing_key(epoch)), ..KeyChange::default() };
-            assert!(signing_keys::apply(&it.db, change, NOW).await.unwrap());
+            assert_ne!(signing_keys::apply(&it.db, change, NOW).await.unwrap(), Applied::TooLate);
         }
         let late = NOW + HOUR * 24;
         execute_with(&it.db, "UPDATE signing_keys SET revoked_at = $1 WHERE epoch = 1", late.millis()).await;

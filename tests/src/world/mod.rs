@@ -4,6 +4,7 @@
 mod agent;
 mod flow;
 mod held;
+mod operator;
 mod registered;
 mod served;
 mod tailing;
@@ -14,11 +15,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use passant::app::{App, Parts};
+use passant::app::{App, OpenError, Parts};
 use passant::clock::{ManualClock, UnixTime};
 use passant::config::Config;
 use passant::domain::issuer_url::IssuerUrl;
-use passant::keys::{FixtureKeys, MasterKey};
+use passant::keys::{FixtureKeys, MasterKey, MasterKeyPlace, master_file};
 use passant::store::Db;
 use passant::store::db::Location;
 use sqlx::sqlite::SqliteConnectOptions;
@@ -48,6 +49,9 @@ pub const BEGINNING: UnixTime = UnixTime::from_seconds(1_800_000_000);
 /// The issuer of every test.
 pub const ISSUER: &str = "https://auth.example.com";
 
+/// The file of the master key, in a directory of its own.
+const MASTER_KEY: &str = "master.key";
+
 /// A whole issuer.
 pub struct World {
     /// The issuer.
@@ -60,6 +64,7 @@ pub struct World {
     pub held: Held,
     router: Router,
     storage: Storage,
+    home: Directory,
 }
 
 /// A database that goes away with its owner.
@@ -153,8 +158,12 @@ impl World {
         config.resources.insert("https://api.example.com".parse().expect("a resource"), "the orders service".to_owned());
         change(&mut config);
         let held = Held::default();
-        let app = replica(config, &storage, &clock, &held, demo).await;
-        Self { router: passant::http::router(&app), app, clock, secrets: Arc::default(), held, storage }
+        let home = Directory::new();
+        let master = MasterKey::parse(&"A".repeat(43)).expect("a master key");
+        master_file::replace(&home.0.join(MASTER_KEY), &[master]).expect("the master key can be written");
+        let place = MasterKeyPlace::File(home.0.join(MASTER_KEY));
+        let app = replica(config, &storage, (&clock, &held), (place, demo)).await.expect("the issuer opens");
+        Self { router: passant::http::router(&app), app, clock, secrets: Arc::default(), held, storage, home }
     }
 
     /// Runs a test against an issuer on this engine, then searches its database for what it gave out.
@@ -164,6 +173,7 @@ impl World {
     {
         let world = Arc::new(Self::new(engine).await);
         test(Arc::clone(&world)).await;
+        world.every_cut_off_has_a_cause().await;
         world.search_for_leaks().await;
     }
 
@@ -179,12 +189,31 @@ impl World {
 
     /// A second process on the same database, master key and clock.
     pub async fn replica(&self) -> Arc<App> {
-        replica(self.app.config.clone(), &self.storage, &self.clock, &self.held, self.app.demo).await
+        self.replica_from(MasterKeyPlace::File(self.master_key())).await
+    }
+
+    /// The same with its master key from another place.
+    pub async fn replica_from(&self, place: MasterKeyPlace) -> Arc<App> {
+        self.another(place).await.expect("the issuer opens")
+    }
+
+    /// Why a process with these master keys does not start.
+    pub async fn refused_replica(&self, place: MasterKeyPlace) -> String {
+        self.another(place).await.err().expect("it does not open").to_string()
+    }
+
+    async fn another(&self, place: MasterKeyPlace) -> Result<Arc<App>, OpenError> {
+        replica(self.app.config.clone(), &self.storage, (&self.clock, &self.held), (place, self.app.demo)).await
     }
 
     /// The database.
     pub fn db(&self) -> &Db {
         &self.app.db
+    }
+
+    /// Where the master key is.
+    pub fn master_key(&self) -> PathBuf {
+        self.home.0.join(MASTER_KEY)
     }
 
     /// Where the database is.
@@ -228,16 +257,21 @@ impl World {
     }
 }
 
-async fn replica(config: Config, storage: &Storage, clock: &ManualClock, held: &Held, demo: bool) -> Arc<App> {
+async fn replica(
+    config: Config,
+    storage: &Storage,
+    (clock, held): (&ManualClock, &Held),
+    (master, demo): (MasterKeyPlace, bool),
+) -> Result<Arc<App>, OpenError> {
     let parts = Parts {
         db: storage.open(clock).await,
-        master: MasterKey::parse(&"A".repeat(43)).expect("a master key"),
+        master,
         clock: Arc::new(clock.clone()),
         generator: Arc::new(fixture_keys()),
         demo,
         checkpoints: Arc::new(held.clone()),
     };
-    App::open(config, parts).await.expect("the issuer opens")
+    App::open(config, parts).await
 }
 
 /// The signing keys of the tests, in turn.

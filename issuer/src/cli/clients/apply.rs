@@ -8,6 +8,8 @@ use super::super::settings::Settings;
 use super::super::{open, reconciliation};
 use crate::app::App;
 use crate::config::DeclaredClient;
+use crate::domain::cutoff::Target;
+use crate::store::feed_head;
 
 #[derive(Args)]
 pub(in super::super) struct Arguments {
@@ -31,5 +33,10 @@ async fn apply(app: &App, clients: &[DeclaredClient], arguments: &Arguments) -> 
     for id in &stolen {
         text.push_str(&format!("\nThe file still has the stolen secret of {id}, which does not work: put another one there."));
     }
-    Ok(Answer { document: json!({ "applied": plan, "pruned": arguments.prune, "stolen": stolen }), text })
+    let tick = match plan.undeclared.first().filter(|_| arguments.prune) {
+        Some(id) => feed_head::last_of(&mut app.db.reader().await?.conn(), &Target::Client(id.clone())).await?,
+        None => None,
+    };
+    let document = json!({ "applied": plan, "pruned": arguments.prune, "stolen": stolen });
+    Ok(Answer { document, text }.effective(tick))
 }

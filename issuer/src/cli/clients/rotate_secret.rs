@@ -58,7 +58,7 @@ async fn rotate(app: &App, arguments: &Arguments) -> Result<Answer, Failure> {
                 Some(tick) => format!("{} {}", died(id, committed.ended), cut_off(id, tick)),
                 None => format!("The client {id} has a new secret. {}", overlap(&committed, wished)),
             };
-            let mut answer = Answer { document: document(id, &committed), text };
+            let mut answer = Answer { document: document(id, &committed), text }.effective(committed.tick);
             super::show_secret(&mut answer, &secret, expires_at);
             Ok(answer)
         }
@@ -73,7 +73,7 @@ async fn rotate(app: &App, arguments: &Arguments) -> Result<Answer, Failure> {
             if let Some(keys) = document.as_object_mut() {
                 keys.insert("change_the_file".to_owned(), json!(true));
             }
-            Ok(Answer { document, text })
+            Ok(Answer { document, text }.effective(committed.tick))
         }
         Rotated::Public => Err(Failure::new(format_args!("the client {id} is public and has no secret"))),
         Rotated::Unknown => Err(super::unknown(id)),

@@ -13,7 +13,7 @@ pub(super) async fn remove(app: &App, id: &ClientId) -> Result<Answer, Failure> 
     let removed = registrations::remove(&app.db, id.clone(), ClientOrigin::CommandLine, app.now()).await?;
     let Some(tick) = removed else { return Err(Failure::new(format_args!("somebody else has just removed the client {id}"))) };
     let text = format!("The client {id} was removed. All that it had is dead (tick {tick}).");
-    Ok(Answer { document: json!({ "client_id": id, "removed": true, "tick": tick }), text })
+    Ok(Answer { document: json!({ "client_id": id, "removed": true }), text }.effective(Some(tick)))
 }
 
 pub(super) async fn disable(app: &App, id: &ClientId) -> Result<Answer, Failure> {
@@ -41,5 +41,5 @@ pub(super) async fn enable(app: &App, id: &ClientId) -> Result<Answer, Failure> 
 }
 
 fn switched(id: &ClientId, disabled: bool, changed: bool, tick: Option<Tick>, text: String) -> Answer {
-    Answer { document: json!({ "client_id": id, "disabled": disabled, "changed": changed, "tick": tick }), text }
+    Answer { document: json!({ "client_id": id, "disabled": disabled, "changed": changed }), text }.effective(tick)
 }

@@ -37,10 +37,8 @@ async fn set(app: &App, target: &Target, password: Password) -> Result<Answer, F
     let password_hash = app.passwords.hash(password).await?;
     let set = users::set_password(&app.db, sub.clone(), password_hash, app.now()).await?;
     let tick = set.ok_or_else(|| Failure::new(format_args!("somebody else has just deleted the user {username}")))?;
-    Ok(Answer {
-        document: json!({ "sub": sub, "username": username, "tick": tick }),
-        text: format!(
-            "The password of {username} is set. Every session, grant and token that the user had before is dead (tick {tick})."
-        ),
-    })
+    let text = format!(
+        "The password of {username} is set. Every session, grant and token that the user had before is dead (tick {tick})."
+    );
+    Ok(Answer { document: json!({ "sub": sub, "username": username }), text }.effective(Some(tick)))
 }

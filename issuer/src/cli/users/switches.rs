@@ -90,5 +90,5 @@ fn answer(user: &User, changed: &Changed, [done, before]: [&str; 2]) -> Result<A
     };
     let at = tick.map(|tick| format!(" (tick {tick})")).unwrap_or_default();
     let text = format!("The user {name} {}{at}.", if did { done } else { before });
-    Ok(Answer { document: json!({ "sub": user.id, "username": name, "changed": did, "tick": tick }), text })
+    Ok(Answer { document: json!({ "sub": user.id, "username": name, "changed": did }), text }.effective(tick))
 }

@@ -130,11 +130,11 @@ async fn living(app: &App, id: &ClientId, now: UnixTime) -> Result<Option<Client
 }
 
 fn seal(app: &App, request: &LogoutRequest, now: UnixTime) -> Result<String, PageError> {
-    request.seal(app.csrf_key(), now).map_err(|why| PageError::unreadable(&why))
+    request.seal(&app.csrf_key(), now).map_err(|why| PageError::unreadable(&why))
 }
 
 fn open(app: &App, sealed: Option<&str>, now: UnixTime) -> Result<LogoutRequest, PageError> {
-    sealed.and_then(|sealed| LogoutRequest::open(sealed, app.csrf_key(), now)).ok_or_else(PageError::request_gone)
+    sealed.and_then(|sealed| LogoutRequest::open(sealed, &app.csrf_key(), now)).ok_or_else(PageError::request_gone)
 }
 
 async fn ask(app: &App, leaving: &Leaving, signed_in: &SignedIn) -> Result<Response, PageError> {

@@ -1,7 +1,9 @@
 //! The error page: what a person sees when something cannot go on, with a line for the makers of the application.
 
+use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use serde_json::json;
 
 use super::views::{ErrorPage, MakersNote};
 use super::{Policy, frame, page};
@@ -119,6 +121,28 @@ impl PageError {
             FaultKind::Internal => Kind::Internal,
         };
         Self(kind)
+    }
+
+    /// What a program reads.
+    fn code(&self) -> &'static str {
+        match &self.0 {
+            Kind::SignInAgain => "login_required",
+            Kind::Forged | Kind::TooManySessions => "access_denied",
+            Kind::NotFound => "not_found",
+            Kind::TooMany(_) | Kind::Unavailable => "temporarily_unavailable",
+            Kind::Internal => "server_error",
+            Kind::UnknownClient
+            | Kind::UnregisteredRedirectUri
+            | Kind::UnregisteredPostLogoutRedirectUri
+            | Kind::Unreadable(_)
+            | Kind::TooLong
+            | Kind::RequestGone
+            | Kind::SetUpLinkDead
+            | Kind::WrongMethod
+            | Kind::AddressTooLong
+            | Kind::HeadTooLong
+            | Kind::Misdirected => "invalid_request",
+        }
     }
 
     fn words(&self) -> Words {
@@ -276,9 +300,17 @@ impl IntoResponse for PageError {
     }
 }
 
-/// Renders the page of an error, or of an answer that the router or a limit gave without words. What the person can quote is the
-/// request's own id, which is in the log too.
-pub(crate) fn rendered(app: &App, request_id: &str, answer: Response) -> Response {
+/// Who is to be told.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    /// The request's own id, which is in the log too: what a person can quote.
+    pub(crate) request_id: &'a str,
+    /// Whether a program asks, and wants no page.
+    pub(crate) json: bool,
+}
+
+/// Renders the page of an error, or of an answer that the router or a limit gave without words.
+pub(crate) fn rendered(app: &App, asked: Asked<'_>, answer: Response) -> Response {
     let kind = match (answer.extensions().get::<PageError>(), bare(&answer)) {
         (Some(PageError(kind)), _) => kind.clone(),
         (None, Some(StatusCode::BAD_REQUEST)) => Kind::Unreadable("it does not name the one host that it is for".to_owned()),
@@ -300,9 +332,12 @@ pub(crate) fn rendered(app: &App, request_id: &str, answer: Response) -> Respons
         lead: words.lead,
         advice: words.advice,
         for_the_makers: words.note.as_ref().map(|(code, description)| MakersNote { code, description }),
-        reference: request_id,
+        reference: asked.request_id,
     };
-    let mut page = page(words.status, &template, Policy::default()).unwrap_or_else(|_| words.status.into_response());
+    let mut page = match asked.json {
+        true => (words.status, Json(json!({ "error": error.code(), "error_description": words.lead }))).into_response(),
+        false => page(words.status, &template, Policy::default()).unwrap_or_else(|_| words.status.into_response()),
+    };
     if let Kind::TooMany(seconds) = error.0 {
         page.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }

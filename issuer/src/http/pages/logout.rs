@@ -11,6 +11,7 @@ use super::views::SignedOut;
 use super::{Policy, frame, page};
 use crate::app::App;
 use crate::http::cookies::Cookie;
+use crate::http::effect;
 use crate::http::visit::Submission;
 use crate::store::sessions;
 
@@ -18,12 +19,16 @@ use crate::store::sessions;
 pub(crate) async fn post(State(app): State<Arc<App>>, Submission { form, sender }: Submission) -> Result<Response, PageError> {
     // Another site's form comes without our cookie. To take the cookie away in the answer would be to sign that person out.
     form.came_from_us().map_err(|why| PageError::forged(&why))?;
+    let mut tick = None;
     let carried = Cookie::Session.read(&app, &sender.headers).is_some();
     if let Some(signed_in) = sender.signed_in(&app).await? {
         form.verify(&app, &signed_in.cookie).map_err(|why| PageError::forged(&why))?;
-        sessions::end(&signed_in.db(&app, &sender.source), signed_in.session.id, sender.now).await?;
+        tick = sessions::end(&signed_in.db(&app, &sender.source), signed_in.session.id, sender.now).await?;
     }
-    let mut answer = page(StatusCode::OK, &SignedOut { frame: &frame(&app, sender.now) }, Policy::default())?;
+    let mut answer = match effect::wants_json(&sender.headers) {
+        true => effect::answer(tick),
+        false => page(StatusCode::OK, &SignedOut { frame: &frame(&app, sender.now) }, Policy::default())?,
+    };
     if carried {
         answer.headers_mut().append(header::SET_COOKIE, Cookie::Session.clear(&app));
     }

@@ -20,14 +20,14 @@ use axum::response::{Html, IntoResponse, Response};
 use self::error::PageError;
 use self::views::{ClientLine, Frame};
 use super::authorize::resume::Resumed;
+use super::effect::wants_json;
 use super::error::OAuthError;
 use crate::app::App;
 use crate::clock::UnixTime;
 
 /// Answers an address that nothing is at: a page, or JSON for a client that wants nothing else.
 pub(crate) async fn not_found(headers: HeaderMap) -> Response {
-    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
-    match accept.contains("json") && !accept.contains("html") {
+    match wants_json(&headers) {
         true => OAuthError::not_found().into_response(),
         false => PageError::not_found().into_response(),
     }

@@ -59,7 +59,7 @@ impl IntoResponse for TokenResponse {
 /// Answers a token request.
 pub(super) async fn post(State(app): State<Arc<App>>, request: Request) -> Result<TokenResponse, OAuthError> {
     // Asked before anything is spent: a client that is told to try again must have something to try with.
-    app.may_sign()?;
+    app.may_sign(app.now())?;
     let request = ClientForm::read(&app, request).await?;
     let grant_type = match request.required("grant_type")? {
         "authorization_code" => GrantType::AuthorizationCode,

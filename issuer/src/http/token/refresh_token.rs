@@ -19,8 +19,8 @@ pub(super) async fn answer(app: &App, request: &TokenRequest) -> Result<TokenRes
     let presented = OpaqueToken::presented(request.required("refresh_token")?);
     let asked = Asked { scopes: request.scope()?, resources: requested_resources(&request.params, &client.resources)? };
     let (key_id, key) = app.refresh_key();
-    let seed = SuccessorSeed { salt: random_id(), key_id: key_id.to_owned() };
-    let fresh = successor(key, &presented, &seed.salt);
+    let seed = SuccessorSeed { salt: random_id(), key_id };
+    let fresh = successor(&key, &presented, &seed.salt);
     let rotation = Rotation {
         token_hash: presented.hash(),
         client_id: client.id.clone(),
@@ -34,11 +34,10 @@ pub(super) async fn answer(app: &App, request: &TokenRequest) -> Result<TokenRes
     app.reached(Checkpoint::GrantSpent).await;
     let (grant, refresh_token) = match rotated {
         Rotated::Successor(grant) => (grant, fresh),
-        Rotated::Again(grant, seed) if seed.key_id == key_id => {
-            let again = successor(key, &presented, &seed.salt);
-            (grant, again)
-        }
-        Rotated::Again(..) => return Err(OAuthError::invalid_grant(WHAT, "its server key is gone")),
+        Rotated::Again(grant, seed) => match app.refresh_key_of(&seed.key_id).await {
+            Some(key) => (grant, successor(&key, &presented, &seed.salt)),
+            None => return Err(OAuthError::invalid_grant(WHAT, "its server key is gone")),
+        },
         Rotated::Exceeds(excess) => return Err(excess.into()),
         Rotated::Refused(why) => return Err(OAuthError::invalid_grant(WHAT, why)),
         Rotated::Dead(level) => return Err(OAuthError::invalid_grant(WHAT, format!("revoked at level {level:?}"))),

@@ -10,7 +10,6 @@ use super::Checked;
 use crate::app::App;
 use crate::domain::ids::ClientId;
 use crate::domain::said::Said;
-use crate::http::redirect;
 use crate::http::visit::Submission;
 use crate::store::{applications, consents};
 
@@ -23,8 +22,8 @@ pub(crate) async fn post(State(app): State<Arc<App>>, submission: Submission) ->
     let allowed = applications::of_user(&mut reader.conn(), user, checked.sender.now).await?;
     drop(reader);
     if allowed.iter().all(|application| application.client.id.as_str() != client) {
-        return Ok(redirect::to("/"));
+        return Ok(checked.done(&app, Said::Withdrawn, None));
     }
-    consents::withdraw(&checked.db(&app), user.clone(), ClientId::new(client), checked.sender.now).await?;
-    Ok(checked.back(&app, Said::Withdrawn))
+    let tick = consents::withdraw(&checked.db(&app), user.clone(), ClientId::new(client), checked.sender.now).await?;
+    Ok(checked.done(&app, Said::Withdrawn, Some(tick)))
 }

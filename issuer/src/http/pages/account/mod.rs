@@ -19,7 +19,7 @@ use crate::domain::said::Said;
 use crate::http::cookies::Cookie;
 use crate::http::signed_in::SignedIn;
 use crate::http::visit::{Sender, Submission};
-use crate::http::{redirect, said};
+use crate::http::{effect, redirect, said};
 use crate::store::Db;
 use crate::store::anew::ActingSession;
 
@@ -54,18 +54,24 @@ impl Checked {
         ActingSession { id: session.id.clone(), user_id: session.user_id.clone(), cookie_hash: cookie.hash(), born: session.born }
     }
 
-    /// Back to the page after a cut-off at this tick, which this browser outlives: its device is known anew.
-    fn back_known(&self, app: &App, said: Said, tick: Tick) -> Response {
-        let mut answer = self.back(app, said);
+    /// Says what was cut off at this tick, which this browser outlives: its device is known anew.
+    fn done_known(&self, app: &App, said: Said, tick: Tick) -> Response {
+        let mut answer = self.done(app, said, Some(tick));
         let device = app.device_cookie(&self.signed_in.user.id, tick);
         answer.headers_mut().append(header::SET_COOKIE, Cookie::Device.set(app, &device));
         answer
     }
 
-    /// Back to the page, which says what was done.
-    fn back(&self, app: &App, said: Said) -> Response {
+    /// Says what was done: a program is told the tick, and a person on the page that they come back to. Where nothing was cut off, there
+    /// is nothing to say.
+    fn done(&self, app: &App, said: Said, tick: Option<Tick>) -> Response {
+        if effect::wants_json(&self.sender.headers) {
+            return effect::answer(tick);
+        }
         let mut answer = redirect::to("/");
-        answer.headers_mut().append(header::SET_COOKIE, said::cookie(app, said, &self.sender.browser));
+        if tick.is_some() {
+            answer.headers_mut().append(header::SET_COOKIE, said::cookie(app, said, &self.sender.browser));
+        }
         answer
     }
 }

@@ -3,9 +3,11 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
 
 use super::super::error::PageError;
 use super::super::login::new_session;
@@ -23,9 +25,9 @@ use crate::domain::password::{Password, PasswordError, PasswordHash};
 use crate::domain::said::Said;
 use crate::http::cookies::Cookie;
 use crate::http::form::csrf_token;
-use crate::http::redirect;
 use crate::http::signed_in::SignedIn;
 use crate::http::visit::{Submission, Visit};
+use crate::http::{effect, redirect};
 use crate::store::anew::{self, Anew, PasswordChange};
 use crate::store::evidence::{self, Levels};
 use crate::store::users;
@@ -45,7 +47,10 @@ pub(crate) async fn get(State(app): State<Arc<App>>, visit: Visit) -> Result<Res
 pub(crate) async fn post(State(app): State<Arc<App>>, submission: Submission) -> Result<Response, PageError> {
     let checked = Checked::of(&app, submission).await?;
     let now = checked.sender.now;
-    let again = |problem| show(&app, &checked.signed_in, Some(problem), now);
+    let again = |problem| match effect::wants_json(&checked.sender.headers) {
+        true => Ok(tell(problem)),
+        false => show(&app, &checked.signed_in, Some(problem), now),
+    };
     let Typed { current, new } = match Typed::parse(&checked.params, app.least_password()) {
         Ok(typed) => typed,
         Err(problem) => return Ok(again(problem)?),
@@ -64,7 +69,7 @@ pub(crate) async fn post(State(app): State<Arc<App>>, submission: Submission) ->
     let change = PasswordChange { acting: checked.acting(), verified, new, session, now };
     match anew::change_password(&checked.db(&app), change).await? {
         Anew::Done(tick) => {
-            let mut answer = checked.back_known(&app, Said::PasswordChanged, tick);
+            let mut answer = checked.done_known(&app, Said::PasswordChanged, tick);
             answer.headers_mut().append(header::SET_COOKIE, Cookie::Session.set(&app, &cookie));
             Ok(answer)
         }
@@ -130,15 +135,31 @@ fn show(app: &App, signed_in: &SignedIn, problem: Option<ChangeProblem>, now: Un
         least_password: app.least_password(),
         problem,
     };
-    let (status, retry_after) = match problem {
-        None => (StatusCode::OK, None),
-        Some(ChangeProblem::TooMany { retry_after }) => (StatusCode::TOO_MANY_REQUESTS, Some(retry_after)),
-        Some(ChangeProblem::Busy { retry_after }) => (StatusCode::SERVICE_UNAVAILABLE, Some(retry_after)),
-        Some(_) => (StatusCode::UNPROCESSABLE_ENTITY, None),
-    };
-    let mut answer = page(status, &template, Policy::default())?;
-    if let Some(seconds) = retry_after {
-        answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    let status = problem.map_or(StatusCode::OK, status_of);
+    Ok(with_retry_after(page(status, &template, Policy::default())?, problem))
+}
+
+/// The same for a program.
+fn tell(problem: ChangeProblem) -> Response {
+    let body = json!({ "error": "invalid_request", "error_description": problem.to_string() });
+    with_retry_after((status_of(problem), Json(body)).into_response(), Some(problem))
+}
+
+fn status_of(problem: ChangeProblem) -> StatusCode {
+    match problem {
+        ChangeProblem::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
+        ChangeProblem::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        ChangeProblem::CurrentEmpty
+        | ChangeProblem::CurrentWrong
+        | ChangeProblem::NewTooShort { .. }
+        | ChangeProblem::NewTooLong
+        | ChangeProblem::NewIsOld => StatusCode::UNPROCESSABLE_ENTITY,
     }
-    Ok(answer)
+}
+
+fn with_retry_after(mut answer: Response, problem: Option<ChangeProblem>) -> Response {
+    if let Some(ChangeProblem::TooMany { retry_after } | ChangeProblem::Busy { retry_after }) = problem {
+        answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(retry_after));
+    }
+    answer
 }

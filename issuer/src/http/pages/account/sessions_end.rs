@@ -10,7 +10,6 @@ use super::Checked;
 use crate::app::App;
 use crate::domain::ids::SessionId;
 use crate::domain::said::Said;
-use crate::http::redirect;
 use crate::http::visit::Submission;
 use crate::store::sessions;
 
@@ -19,8 +18,6 @@ pub(crate) async fn post(State(app): State<Arc<App>>, submission: Submission) ->
     let checked = Checked::of(&app, submission).await?;
     let id = checked.params.get("session").map(SessionId::new).ok_or_else(|| PageError::unreadable(&"session is missing"))?;
     let user = checked.signed_in.user.id.clone();
-    match sessions::end_own(&checked.db(&app), user, id, checked.sender.now).await? {
-        Some(_) => Ok(checked.back(&app, Said::SessionEnded)),
-        None => Ok(redirect::to("/")),
-    }
+    let tick = sessions::end_own(&checked.db(&app), user, id, checked.sender.now).await?;
+    Ok(checked.done(&app, Said::SessionEnded, tick))
 }

@@ -18,7 +18,7 @@ pub(crate) async fn post(State(app): State<Arc<App>>, submission: Submission) ->
     let checked = Checked::of(&app, submission).await?;
     app.reached(Checkpoint::AccountChangeJudged).await;
     match anew::end_others(&checked.db(&app), checked.acting(), checked.sender.now).await? {
-        Anew::Done(tick) => Ok(checked.back_known(&app, Said::OthersEnded, tick)),
+        Anew::Done(tick) => Ok(checked.done_known(&app, Said::OthersEnded, tick)),
         Anew::SignInAgain => Err(PageError::sign_in_again()),
     }
 }
