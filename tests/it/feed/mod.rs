@@ -2,6 +2,7 @@
 //! slow, or put back in time.
 
 mod following;
+mod haste;
 mod outages;
 mod pace;
 mod put_back;
