@@ -12,7 +12,7 @@ use http_body_util::BodyExt;
 use serde_json::Value;
 use tower::ServiceExt;
 
-use super::{ISSUER, World};
+use super::World;
 
 /// A browser.
 pub struct Agent {
@@ -97,7 +97,8 @@ impl Agent {
 
     /// Sends a form as this site's own page would.
     pub async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
-        let form = [("content-type", "application/x-www-form-urlencoded"), ("origin", ISSUER)];
+        let world = Arc::clone(&self.world);
+        let form = [("content-type", "application/x-www-form-urlencoded"), ("origin", world.app.config.issuer.as_str())];
         self.send(Method::POST, path, &form, Body::from(encode(fields))).await
     }
 

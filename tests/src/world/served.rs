@@ -35,7 +35,16 @@ impl Served {
 
     /// Serves a new world with the page of `serve --dev` and the client behind it.
     pub async fn demonstrating(engine: Engine) -> Self {
-        let served = Self::begin(engine, |_| {}, Kind { demo: true, ..Kind::default() }).await;
+        Self::demonstration(engine, Kind { demo: true, ..Kind::default() }).await
+    }
+
+    /// The same in the machine's own time, for services that live in it.
+    pub async fn demonstrating_in_real_time(engine: Engine) -> Self {
+        Self::demonstration(engine, Kind { demo: true, real_time: true }).await
+    }
+
+    async fn demonstration(engine: Engine, kind: Kind) -> Self {
+        let served = Self::begin(engine, |_| {}, kind).await;
         served
             .world
             .client(demo::CLIENT_ID, |it| {
