@@ -60,7 +60,26 @@ async function finish(answer) {
   if (tokens.id_token !== undefined && decode(tokens.id_token).claims.nonce !== begun.nonce) {
     throw new Error("The ID token was made for another sign-in (nonce does not match), so it was dropped.");
   }
+  kept.take("revoked");
   kept.set("tokens", tokens);
+}
+
+// What the account page's own form does, with that form's own token: this page is of the same origin, another could not read it.
+async function endAll() {
+  const path = "/account/sessions/end-all";
+  const account = await fetch("/", { headers: { Accept: "text/html" } }).then((reply) => reply.text()).catch(silent);
+  const form = new DOMParser().parseFromString(account, "text/html").querySelector(`form[action="${path}"]`);
+  if (form === null) {
+    throw new Error("This browser is not signed in at Passant any more, so there is nothing to log out of. Sign in again first.");
+  }
+  const request = { method: "POST", headers: { Accept: "application/json" }, body: new URLSearchParams(new FormData(form)) };
+  const reply = await fetch(path, request).catch(silent);
+  if (!reply.ok) throw new Error("Passant did not log you out (status " + reply.status + "). Load this page anew and try again.");
+  kept.set("revoked", await reply.json());
+}
+
+function silent() {
+  throw new Error("Passant does not answer. Is the server still running?");
 }
 
 async function refresh() {
@@ -157,8 +176,23 @@ function show() {
   byId("refresh-note").textContent = tokens.refresh_token === undefined
     ? "There is no refresh token: sign in again when it ends."
     : "There is a refresh token, which changes at every use.";
+  showRevoked();
   showLife();
 }
+
+function showRevoked() {
+  const revoked = kept.get("revoked");
+  byId("revoked").hidden = revoked === null;
+  byId("end-all").hidden = revoked !== null;
+  byId("refresh").hidden ||= revoked !== null;
+  if (revoked === null) return;
+  byId("refresh-note").textContent = "It has not expired, but it was revoked.";
+  byId("revoked").textContent = "You are logged out everywhere: all that you had was revoked at tick " + revoked.tick
+    + ". Every service that follows the feed refuses this token within " + seconds(revoked.effective_within)
+    + ", and so does Passant. Call the orders service again and see.";
+}
+
+const seconds = (count) => count === 1 ? "a second" : count + " seconds";
 
 function showLife() {
   const tokens = kept.get("tokens");
@@ -176,7 +210,7 @@ async function callOrders() {
     const reply = await fetch(ordersUrl, { headers: { Authorization: "Bearer " + kept.get("tokens").access_token } });
     const text = await reply.text();
     answer.classList.toggle("refused", !reply.ok);
-    answer.append(element("p", "Answered with status " + reply.status + (reply.ok ? "." : ": the service refuses this token.")));
+    answer.append(element("p", "Answered with status " + reply.status + verdict(reply.status)));
     const challenge = reply.headers.get("WWW-Authenticate");
     if (challenge) answer.append(element("pre", "WWW-Authenticate: " + challenge));
     if (text) answer.append(element("pre", pretty(text)));
@@ -188,6 +222,12 @@ async function callOrders() {
       element("pre", "ISSUER=" + issuer + " cargo run -p passant-verifier --example orders_api --features http,axum"));
   }
   byId("answer").replaceChildren(answer);
+}
+
+function verdict(status) {
+  if (status === 401 && kept.get("revoked") !== null) return ": the service refuses this token, which was revoked. It asked nobody.";
+  if (status === 503) return ": the service cannot judge tokens at the moment. Try again.";
+  return status < 400 ? "." : ": the service refuses this token.";
 }
 
 function pretty(text) {
@@ -235,8 +275,15 @@ async function run(action, done) {
 }
 
 async function forget() {
-  await run(() => sessionStorage.clear(), "This page has forgotten its tokens. Passant still knows you.");
+  const known = kept.get("revoked") === null ? " Passant still knows you." : "";
+  await run(() => sessionStorage.clear(), "This page has forgotten its tokens." + known);
   byId("sign-in").focus();
+}
+
+// The button goes once it has done its work; what to do next takes the focus.
+async function logOut() {
+  await run(endAll, "You are logged out everywhere.");
+  if (kept.get("revoked") !== null) byId("call").focus();
 }
 
 async function copyBeside(button) {
@@ -248,6 +295,7 @@ async function copyBeside(button) {
 
 byId("sign-in").addEventListener("click", () => run(signIn, "Going to the sign-in page …"));
 byId("refresh").addEventListener("click", () => run(refresh, "Here is a new token."));
+byId("end-all").addEventListener("click", logOut);
 byId("forget").addEventListener("click", forget);
 byId("call").addEventListener("click", callOrders);
 for (const button of document.querySelectorAll("[data-copies]")) {

@@ -1,4 +1,5 @@
-//! The README's own commands, as a newcomer would type them: demo, sign in, call, stop the issuer, call again.
+//! The README's own commands, as a newcomer would type them: demo, sign in, call, log out everywhere, call again, and stop
+//! the issuer.
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;
@@ -28,6 +29,17 @@ async fn call(commands: &BTreeMap<String, String>, token: &str, port: u16) -> (b
     (output.status.success(), String::from_utf8(output.stdout).unwrap())
 }
 
+/// Signs in at the demo as it says; the access token.
+async fn sign_in(page: &Page, said: &str) -> String {
+    page.click_and_wait("#sign-in").await;
+    page.fill("[name=username]", after(said, "User name")).await;
+    page.fill("[name=password]", after(said, "Password")).await;
+    page.click_and_wait("main button").await;
+    page.click_and_wait("button[value=allow]").await;
+    page.wait_for("#signed-in:not([hidden])").await;
+    page.eval("document.getElementById('token').value").await
+}
+
 async fn breaks_no_rule(page: &Page) {
     for scheme in [ColorScheme::Dark, ColorScheme::Light] {
         page.color_scheme(scheme).await;
@@ -52,14 +64,8 @@ async fn the_first_five_minutes_work_as_written() {
     let page = Browser::shared().await.page().await;
     page.goto(after(&said, "Open")).await;
     breaks_no_rule(&page).await;
-    page.click_and_wait("#sign-in").await;
-    page.fill("[name=username]", after(&said, "User name")).await;
-    page.fill("[name=password]", after(&said, "Password")).await;
-    page.click_and_wait("main button").await;
-    page.click_and_wait("button[value=allow]").await;
-    page.wait_for("#signed-in:not([hidden])").await;
+    let token = sign_in(&page, &said).await;
     breaks_no_rule(&page).await;
-    let token: String = page.eval("document.getElementById('token').value").await;
     let secrets = SecretCollector::default();
     secrets.collect("demo password", after(&said, "Password"));
     secrets.collect("access token", &token);
@@ -78,6 +84,21 @@ async fn the_first_five_minutes_work_as_written() {
     }
     assert!(answer.0 && answer.1.contains("sugar tongs"), "{}", answer.1);
     assert!(!call(&commands, &format!("{token}x"), orders_port).await.0, "a broken token is refused");
+
+    page.click("#end-all").await;
+    page.wait_for("#revoked:not([hidden])").await;
+    let mut answer = call(&commands, &token, orders_port).await;
+    for _ in 0..300 {
+        if !answer.0 {
+            break;
+        }
+        answer = call(&commands, &token, orders_port).await;
+    }
+    assert!(!answer.0 && answer.1.contains("The token was revoked."), "{}", answer.1);
+    page.click("#forget").await;
+    let token = sign_in(&page, &said).await;
+    secrets.collect("second access token", &token);
+    assert!(call(&commands, &token, orders_port).await.0, "a token of after the revocation is good");
 
     demo.signal("TERM");
     drop(demo.ended().await);

@@ -9,6 +9,7 @@
 )]
 
 pub mod authority;
+pub mod bench;
 pub mod binary;
 pub mod browser;
 pub mod clients;

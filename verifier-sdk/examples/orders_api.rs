@@ -1,7 +1,9 @@
-//! A service whose routes each want a scope of their own. It starts while the issuer is down, and goes on while the issuer is
-//! stopped.
+//! A service whose routes each want a scope of their own. It starts while the issuer is down, goes on while the issuer is stopped,
+//! and follows the issuer's revocation feed.
 
 use std::env;
+use std::process::ExitCode;
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::{Method, StatusCode, header};
@@ -11,7 +13,17 @@ use serde_json::{Value, json};
 use tower_http::cors::CorsLayer;
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> ExitCode {
+    match serve().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("the orders API cannot start: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve() -> Result<(), Box<dyn std::error::Error>> {
     let setting = |name, default: &str| env::var(name).unwrap_or_else(|_| default.to_owned());
     let issuer = setting("ISSUER", "http://localhost:8080");
     let audience = setting("AUDIENCE", "http://localhost:8081");
@@ -26,11 +38,23 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .merge(reading)
         .merge(writing)
         .layer(browsers_from(&origins)?)
-        .route("/readyz", get(readyz).with_state(verifier));
+        .route("/readyz", get(readyz).with_state(verifier.clone()));
 
-    let listener = tokio::net::TcpListener::bind(&listen).await?;
+    let listener = tokio::net::TcpListener::bind(&listen).await.map_err(|why| format!("LISTEN={listen}: {why}"))?;
     println!("orders API on {listen}, tokens of {issuer} — try: curl -H \"Authorization: Bearer $TOKEN\" http://{listen}/orders");
+    tokio::spawn(tell(verifier));
     Ok(axum::serve(listener, app).await?)
+}
+
+/// Says on the terminal by what tokens are judged, once that is known.
+async fn tell(verifier: Verifier) {
+    while let Err(why) = verifier.ready(Duration::from_secs(10)).await {
+        eprintln!("every token is answered 503 until the issuer answers: {why}");
+    }
+    match verifier.health().revocations {
+        Some(feed) => println!("follows the issuer's revocation feed, at tick {}", feed.tick.unwrap_or_default()),
+        None => println!("the issuer announces no revocation feed: a revoked token is good here until it expires"),
+    }
 }
 
 async fn orders(caller: Verified) -> Json<Value> {
@@ -54,7 +78,8 @@ async fn readyz(State(verifier): State<Verifier>) -> StatusCode {
 
 /// Lets pages of these origins read the answers. Tokens come in a header, so no cookie is let through.
 fn browsers_from(origins: &str) -> Result<CorsLayer, Box<dyn std::error::Error>> {
-    let origins = origins.split_whitespace().map(str::parse).collect::<Result<Vec<_>, _>>()?;
+    let origins = origins.split_whitespace().map(str::parse).collect::<Result<Vec<_>, _>>();
+    let origins = origins.map_err(|why| format!("ORIGINS: {why}"))?;
     Ok(CorsLayer::new()
         .allow_origin(origins)
         .allow_methods([Method::GET, Method::POST])

@@ -1,5 +1,6 @@
 //! What a person does, in headless Chromium.
 
+mod demo;
 mod form_post;
 mod keyboard;
 mod sights;

@@ -2,6 +2,7 @@
 //! slow, or put back in time.
 
 mod following;
+mod haste;
 mod ordering;
 mod outages;
 mod pace;

@@ -54,7 +54,7 @@ on_each_engine! {
         let before = site.own_token().await;
         assert_eq!(reason(&verifier, &before), None);
         let dead = world.app.keys.signing_kid(world.app.now()).unwrap();
-        assert!(passant::app::rotation::revoke(&world.app, &dead).await.unwrap());
+        passant::app::rotation::revoke(&world.app, &dead).await.unwrap().expect("it lived");
         site.pass();
         eventually("the key is dead", || reason(&verifier, &before) == Some(Reason::Revoked)).await;
         // Nobody has shown a token of the new key: only the digest in the feed tells of it.

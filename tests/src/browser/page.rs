@@ -87,6 +87,11 @@ impl Page {
         self.session.run("Emulation.setEmulatedMedia", features).await;
     }
 
+    /// Lifts the policies of the pages that come from now on, for a test that leads a script to another address than the page's own.
+    pub async fn without_content_policy(&self) {
+        self.session.run("Page.setBypassCSP", json!({"enabled": true})).await;
+    }
+
     /// Lets pages run scripts, or not, from the next navigation on. [`Page::eval`] works either way.
     pub async fn javascript(&self, enabled: bool) {
         self.session.run("Emulation.setScriptExecutionDisabled", json!({"value": !enabled})).await;

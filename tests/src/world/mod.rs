@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use axum::Router;
 use passant::app::{App, OpenError, Parts};
-use passant::clock::{ManualClock, UnixTime};
+use passant::clock::{Clock, ManualClock, SystemClock, UnixTime};
 use passant::config::Config;
 use passant::domain::issuer_url::IssuerUrl;
 use passant::keys::{FixtureKeys, MasterKey, MasterKeyPlace, master_file};
@@ -59,15 +59,25 @@ const MASTER_KEY: &str = "master.key";
 pub struct World {
     /// The issuer.
     pub app: Arc<App>,
-    /// Its time.
+    /// Its time, unless it lives in the machine's.
     pub clock: ManualClock,
     /// What it gave out.
     pub secrets: Arc<SecretCollector>,
     /// Holds its requests at checkpoints.
     pub held: Held,
+    time: Arc<dyn Clock>,
     router: Router,
     storage: Storage,
     home: Directory,
+}
+
+/// What a world is apart from its configuration.
+#[derive(Debug, Clone, Copy, Default)]
+struct Kind {
+    /// Shows the page of `serve --dev`.
+    demo: bool,
+    /// Lives in the machine's time, for what is measured.
+    real_time: bool,
 }
 
 /// A database that goes away with its owner.
@@ -148,11 +158,12 @@ impl World {
 
     /// An issuer with a configuration of its own.
     pub async fn with(engine: Engine, change: impl FnOnce(&mut Config)) -> Self {
-        Self::begin(engine, change, false).await
+        Self::begin(engine, change, Kind::default()).await
     }
 
-    async fn begin(engine: Engine, change: impl FnOnce(&mut Config), demo: bool) -> Self {
+    async fn begin(engine: Engine, change: impl FnOnce(&mut Config), kind: Kind) -> Self {
         let clock = ManualClock::at(BEGINNING);
+        let time: Arc<dyn Clock> = if kind.real_time { Arc::new(SystemClock::new()) } else { Arc::new(clock.clone()) };
         let storage = Storage::new(engine).await;
         let mut config = Config::for_issuer(ISSUER.parse::<IssuerUrl>().expect("the issuer is one"));
         (config.passwords.memory_kib, config.passwords.iterations, config.passwords.permits) = (8, 2, 4);
@@ -165,8 +176,8 @@ impl World {
         let master = MasterKey::parse(&"A".repeat(43)).expect("a master key");
         master_file::replace(&home.0.join(MASTER_KEY), &[master]).expect("the master key can be written");
         let place = MasterKeyPlace::File(home.0.join(MASTER_KEY));
-        let app = replica(config, &storage, (&clock, &held), (place, demo)).await.expect("the issuer opens");
-        Self { router: passant::http::router(&app), app, clock, secrets: Arc::default(), held, storage, home }
+        let app = replica(config, &storage, (&time, &held), (place, kind.demo)).await.expect("the issuer opens");
+        Self { router: passant::http::router(&app), app, clock, time, secrets: Arc::default(), held, storage, home }
     }
 
     /// Runs a test against an issuer on this engine, then searches its database for what it gave out.
@@ -206,12 +217,15 @@ impl World {
     }
 
     async fn another(&self, place: MasterKeyPlace) -> Result<Arc<App>, OpenError> {
-        replica(self.app.config.clone(), &self.storage, (&self.clock, &self.held), (place, self.app.demo)).await
+        replica(self.app.config.clone(), &self.storage, (&self.time, &self.held), (place, self.app.demo)).await
     }
 
     /// A second process on the same database and master key, whose machine has another clock.
     pub async fn replica_with(&self, clock: &ManualClock) -> Arc<App> {
-        replica(self.app.config.clone(), &self.storage, clock, &self.held, self.app.demo).await
+        let clock: Arc<dyn Clock> = Arc::new(clock.clone());
+        let master = MasterKeyPlace::File(self.master_key());
+        let app = replica(self.app.config.clone(), &self.storage, (&clock, &self.held), (master, self.app.demo)).await;
+        app.expect("the issuer opens")
     }
 
     /// The database.
@@ -268,13 +282,13 @@ impl World {
 async fn replica(
     config: Config,
     storage: &Storage,
-    (clock, held): (&ManualClock, &Held),
+    (clock, held): (&Arc<dyn Clock>, &Held),
     (master, demo): (MasterKeyPlace, bool),
 ) -> Result<Arc<App>, OpenError> {
     let parts = Parts {
-        db: storage.open(clock).await,
+        db: Db::open(&storage.location(), Arc::clone(clock)).await.expect("the database opens"),
         master,
-        clock: Arc::new(clock.clone()),
+        clock: Arc::clone(clock),
         generator: Arc::new(fixture_keys()),
         demo,
         checkpoints: Arc::new(held.clone()),

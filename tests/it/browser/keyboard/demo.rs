@@ -23,7 +23,12 @@ async fn demo_is_signed_into_and_used_by_keyboard() {
         format!("new Promise(done => setInterval(() => document.getElementById('token').value !== '{token}' && done(true), 20))");
     assert!(person.page.eval::<bool>(&comes).await);
     person.reads("Here is a new token.").await;
-    person.page.tab_to(Key::Tab, "#forget").await;
+    person.page.tab_to(Key::Tab, "#end-all").await;
+    person.page.press(Key::Enter).await;
+    person.page.wait_for("#revoked:not([hidden])").await;
+    person.reads("You are logged out everywhere.").await;
+    person.finds_focus_in("#call").await;
+    person.page.tab_to(Key::ShiftTab, "#forget").await;
     person.page.press(Key::Enter).await;
     person.finds_focus_in("#sign-in").await;
     served.world.search_for_leaks().await;

@@ -45,5 +45,18 @@ pub(super) async fn all(sights: &Sights) {
     page.click("#forget").await;
     page.wait_for("#signed-out:not([hidden])").await;
     sights.look(&page, "demo-forgotten").await;
+
+    page.goto(&demo).await;
+    page.click_and_wait("#sign-in").await;
+    page.click_and_wait("button[value=allow]").await;
+    page.wait_for("#signed-in:not([hidden])").await;
+    page.click("#end-all").await;
+    page.wait_for("#revoked:not([hidden])").await;
+    sights.look(&page, "demo-revoked").await;
+    let (name, reply) = REPLIES[1];
+    page.eval::<bool>(&format!("window.fetch = () => {reply}, true")).await;
+    page.click("#call").await;
+    page.wait_for("#answer .answer").await;
+    sights.look(&page, &format!("{name}-after-revocation")).await;
     served.world.search_for_leaks().await;
 }
