@@ -42,7 +42,8 @@ pub enum Judgement {
 /// Judges an attempt in a lane.
 pub fn judge(lane: Option<LaneState>, now: UnixTime, policy: ThrottlePolicy) -> Judgement {
     let lane = lane.filter(|lane| now < lane.last_at + policy.forget);
-    if let Some(until) = lane.map(|lane| lane.next_at)
+    // While failures are free nobody waits: of two attempts at once, the one that came first may be counted last.
+    if let Some(until) = lane.filter(|lane| lane.failures >= policy.free).map(|lane| lane.next_at)
         && now < until
         // What lies further ahead than any delay was written by a clock that has gone back since.
         && until <= now + policy.longest_delay
@@ -103,6 +104,13 @@ mod tests {
 
     fn at(seconds: i64) -> UnixTime {
         UnixTime::from_seconds(seconds)
+    }
+
+    #[test]
+    fn an_attempt_that_came_first_and_is_counted_last_does_not_wait_while_failures_are_free() {
+        let counted = |failures| LaneState { failures, last_at: at(1), next_at: at(1) + Duration::from_millis(5) };
+        assert!(matches!(judge(Some(counted(4)), at(1), POLICY), Judgement::Allowed(lane) if lane.failures == 5));
+        assert_eq!(judge(Some(counted(5)), at(1), POLICY), Judgement::Wait(counted(5).next_at));
     }
 
     /// Fails as soon as it is allowed to; the delay after each failure, in seconds.

@@ -28,7 +28,7 @@ impl Scene {
             config.limits.connections_per_address = config.limits.connections;
             config.sessions.most = 2;
             // All of them sign in from one address, many at a time.
-            (config.throttle.free, config.throttle.address_free) = (1_000, 1_000_000);
+            config.throttle.address_free = 1_000_000;
         };
         let served = Served::in_real_time(engine, change).await;
         let beside = served.beside().await;
