@@ -208,6 +208,11 @@ on_both_engines! {
         let _third = follow(&other).await;
         assert_eq!(follow(&other).await.status(), StatusCode::SERVICE_UNAVAILABLE, "all places are taken");
         assert_eq!(get(&narrow, "/revocations", &[]).await.status, StatusCode::OK, "who does not stay needs none");
+        let head = revoke(&narrow).await;
+        let begun = narrow.app.clock().monotonic();
+        let waiting = other.get(&format!("{}&wait=25", after(&head))).await;
+        assert_eq!(waiting.status, StatusCode::OK, "who would wait is told at once how things stand");
+        assert_eq!(narrow.app.clock().monotonic(), begun);
         drop(first);
         assert_eq!(follow(&one).await.status(), StatusCode::OK, "a place that was left is free");
     }

@@ -44,10 +44,11 @@ pub(super) async fn get(State(app): State<Arc<App>>, request: Request) -> Result
             let wait = wait.min(app.config.limits.request_timeout.saturating_sub(GLANCE));
             match app.feed.resume(&app.feed_sources(), Some(&after)).await? {
                 Resumed::Contradicted(how) => Err(contradiction(&app, how)),
-                Resumed::Current(_) if !wait.is_zero() => {
-                    let follower = Follower::of(&app, &request)?;
-                    news(&app, &after, wait, &follower).await
-                }
+                Resumed::Current(message) if !wait.is_zero() => match Follower::of(&app, &request) {
+                    Ok(follower) => news(&app, &after, wait, &follower).await,
+                    // What is known now is worth more than no place to wait.
+                    Err(_) => Ok(whole(&app, message).into_response()),
+                },
                 Resumed::Current(message) | Resumed::News(message) => Ok(whole(&app, message).into_response()),
             }
         }
