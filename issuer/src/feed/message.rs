@@ -28,6 +28,8 @@ pub struct Message {
     pub keys: String,
     /// The compact JWS.
     pub jws: String,
+    /// A strong entity tag of these very bytes, in its quotes.
+    pub etag: String,
 }
 
 /// The three kinds of message.
@@ -42,12 +44,6 @@ pub enum Kind {
 }
 
 impl Message {
-    /// A strong entity tag of these very bytes, in its quotes.
-    pub fn etag(&self) -> String {
-        let digest = Sha256::digest(self.jws.as_bytes());
-        format!("\"{}\"", Base64UrlUnpadded::encode_string(&digest))
-    }
-
     /// The message as an event of the stream, named by the position to which it leads.
     pub fn event(&self) -> String {
         format!("id: {}\ndata: {}\n\n", self.head, self.jws)
@@ -133,7 +129,8 @@ pub(super) fn sign(issuer: &str, sources: &Sources<'_>, read: &Read, contents: &
         cutoffs,
     };
     let (jws, _) = sources.keys.sign(read.iat, TYPE, &payload)?;
-    Ok(Message { head: read.head.clone(), kind, keys, jws })
+    let etag = format!("\"{}\"", Base64UrlUnpadded::encode_string(&Sha256::digest(jws.as_bytes())));
+    Ok(Message { head: read.head.clone(), kind, keys, jws, etag })
 }
 
 fn by_level(entry: &Entry) -> Levels<'_> {

@@ -87,6 +87,15 @@ pub enum Resumed {
     Contradicted(Contradiction),
 }
 
+/// The last snapshot, and the reads for which it stands.
+#[derive(Debug, Default)]
+struct Snapshots {
+    /// No read of the last attempt has a lower number, and whether it failed.
+    completed: u64,
+    failed: bool,
+    made: Option<(Duration, Arc<Message>)>,
+}
+
 /// The feed of one process.
 pub struct Feed {
     issuer: String,
@@ -96,7 +105,7 @@ pub struct Feed {
     begun: AtomicU64,
     /// What was last signed for followers that come one by one.
     ready: Mutex<Ready>,
-    snapshot: Mutex<Option<(Duration, Arc<Message>)>>,
+    snapshots: Mutex<Snapshots>,
     messages: broadcast::Sender<Arc<Message>>,
     ended: watch::Sender<bool>,
     places: Places,
@@ -113,7 +122,7 @@ impl Feed {
             tail: Mutex::default(),
             begun: AtomicU64::new(0),
             ready: Mutex::default(),
-            snapshot: Mutex::default(),
+            snapshots: Mutex::default(),
             messages: broadcast::Sender::new(BEHIND),
             ended: watch::Sender::new(false),
             places: Places::new(config.limits.streams, config.limits.connections_per_address),
@@ -207,16 +216,38 @@ impl Feed {
 
     /// All cut-offs: the head is read first.
     pub async fn snapshot(&self, sources: &Sources<'_>) -> Result<Arc<Message>, FeedError> {
-        // One at a time: whoever waits here is served what the first has made.
-        let mut snapshot = self.snapshot.lock().await;
+        if !sources.may_sign {
+            return Err(FeedError::ClockOff);
+        }
+        let before = self.begun.load(Ordering::SeqCst);
+        let mut shared = self.snapshots.lock().await;
+        // Whoever asked before the read of another one began shares its outcome.
+        if shared.completed > before {
+            let made = shared.made.as_ref().filter(|_| !shared.failed).map(|(_, made)| Arc::clone(made));
+            return made.ok_or(FeedError::Unread);
+        }
+        let number = self.begun.load(Ordering::SeqCst) + 1;
+        let outcome = self.snapshot_after(sources, shared.made.as_ref()).await;
+        (shared.completed, shared.failed) = (number, outcome.is_err());
+        let (at, made) = outcome?;
+        shared.made = Some((at, Arc::clone(&made)));
+        Ok(made)
+    }
+
+    /// A snapshot of the head as it is read now, or the last one where it still says the same.
+    async fn snapshot_after(
+        &self,
+        sources: &Sources<'_>,
+        last: Option<&(Duration, Arc<Message>)>,
+    ) -> Result<(Duration, Arc<Message>), FeedError> {
         let read = self.read(sources).await?.last()?.clone();
         let (now, digest) = (sources.clock.monotonic(), sources.keys.digest(read.iat)?);
-        if let Some((at, made)) = &*snapshot
+        if let Some((at, made)) = last
             && made.head == read.head
             && made.keys == digest
             && now.saturating_sub(*at) < SNAPSHOT
         {
-            return Ok(Arc::clone(made));
+            return Ok((*at, Arc::clone(made)));
         }
         let reading = async {
             let mut reader = sources.db.reader().await?;
@@ -224,8 +255,7 @@ impl Feed {
         };
         let cutoffs = in_time(reading).await?;
         let made = Arc::new(message::sign(&self.issuer, sources, &read, &Contents::Cutoffs(&cutoffs))?);
-        *snapshot = Some((read.at, Arc::clone(&made)));
-        Ok(made)
+        Ok((read.at, made))
     }
 
     /// Reads the head and what leads to it, after the call: who waits for a read that began later shares its outcome.

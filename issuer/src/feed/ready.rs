@@ -97,7 +97,7 @@ mod tests {
     }
 
     fn message(head: Position) -> Signed {
-        Ok(Message { head, kind: Kind::Delta, keys: String::new(), jws: String::new() })
+        Ok(Message { head, kind: Kind::Delta, keys: String::new(), jws: String::new(), etag: String::new() })
     }
 
     #[test]

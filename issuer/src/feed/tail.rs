@@ -169,8 +169,10 @@ async fn reload(conn: &mut Conn<'_>, sources: &Sources<'_>) -> Result<(), FeedEr
     let Sources { keys, masters, clock, .. } = sources;
     let (seen, rows) = (master_keys::read(conn).await?, signing_keys::all(conn).await?);
     let followed = masters.follow(&seen, Ask::AtOnce, clock.monotonic()).await;
-    if !keys.is_current(&rows) {
-        keys.replace(rows, &masters.known())?;
+    let replaced = if keys.is_current(&rows) { Ok(()) } else { keys.replace(rows, &masters.known()) };
+    // What was revoked is out. The feed goes on with the keys that are open, and signs nothing where none is.
+    if let Err(why) = followed.and(replaced) {
+        tracing::error!(error = %why, "the revocation feed goes on with the signing keys that are open");
     }
-    Ok(followed?)
+    Ok(())
 }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use axum::Json;
+use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
@@ -13,7 +14,7 @@ use super::accept::accepts;
 use super::error::OAuthError;
 use super::jwks::names;
 use crate::app::App;
-use crate::app::status_lists::{self, StatusListError};
+use crate::app::status_lists::{self, PublishedList, StatusListError};
 use crate::domain::ids::StatusListId;
 
 const MEDIA_TYPE: &str = "application/statuslist+jwt";
@@ -34,7 +35,16 @@ pub(super) async fn get(State(app): State<Arc<App>>, uri: Uri, headers: HeaderMa
     if names(&headers, &list.etag) {
         return Ok((StatusCode::NOT_MODIFIED, cache).into_response());
     }
-    Ok((cache, [(header::CONTENT_TYPE, MEDIA_TYPE)], list.jwt.clone()).into_response())
+    Ok((cache, [(header::CONTENT_TYPE, MEDIA_TYPE)], Bytes::from_owner(Shared(list))).into_response())
+}
+
+/// However many are answered with a list, its text is in memory once.
+struct Shared(Arc<PublishedList>);
+
+impl AsRef<[u8]> for Shared {
+    fn as_ref(&self) -> &[u8] {
+        self.0.jwt.as_bytes()
+    }
 }
 
 /// Answers the addresses of all lists.

@@ -35,7 +35,8 @@ impl Job for Sweep {
 
 impl Sweep {
     async fn sweep(&mut self, app: &App) -> Result<(), StoreError> {
-        self.prune_feed(app).await?;
+        // The feed holds up nothing else: where its entries do not go, the rows do.
+        let pruned = self.prune_feed(app).await;
         followers::forget(&app.db, app.now() - FOLLOWERS_KEPT).await?;
         for _ in 0..MOST_BATCHES {
             let lanes = sweep::lanes(&app.db, app.now() - app.config.throttle.forget).await?;
@@ -48,14 +49,18 @@ impl Sweep {
                 break;
             }
         }
-        Ok(())
+        pruned
     }
 
     async fn prune_feed(&mut self, app: &App) -> Result<(), StoreError> {
         let head = feed_head::read(&mut app.db.reader().await?.conn()).await?;
         // Taken after the read: the tick's age is rather under- than overestimated.
         if let Some(tick) = self.ticks.remember(app.clock().monotonic(), head.tick) {
-            feed_head::prune_below(&app.db, tick).await?;
+            for _ in 0..MOST_BATCHES {
+                if feed_head::prune_below(&app.db, tick).await? == 0 {
+                    break;
+                }
+            }
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use super::master::read_bounded;
@@ -25,16 +25,19 @@ pub fn create_if_missing(path: &Path) -> Result<(), MasterKeyError> {
     if path.exists() {
         return Ok(());
     }
-    let made = with_draft(path, &[MasterKey::random()], |draft| fs::hard_link(draft, path).and_then(|()| fs::remove_file(draft)));
+    let made =
+        with_draft(path, None, &[MasterKey::random()], |draft| fs::hard_link(draft, path).and_then(|()| fs::remove_file(draft)));
     match made {
         Err(source) if source.kind() != io::ErrorKind::AlreadyExists => Err(failed(path, "created", source)),
         Ok(()) | Err(_) => Ok(()),
     }
 }
 
-/// Puts these keys in the place of those that the file holds: whoever reads finds the old ones or the new ones, whole.
+/// Puts these keys in the place of those that the file holds: whoever reads finds the old ones or the new ones, whole. The file stays its
+/// owner's, whoever changes it; where that cannot be, nothing changes.
 pub fn replace(path: &Path, keys: &[MasterKey]) -> Result<(), MasterKeyError> {
-    with_draft(path, keys, |draft| fs::rename(draft, path)).map_err(|source| failed(path, "replaced", source))
+    let replaced = owner(path).and_then(|owner| with_draft(path, owner, keys, |draft| fs::rename(draft, path)));
+    replaced.map_err(|source| failed(path, "replaced", source))
 }
 
 /// Keeps a key that is in force no more beside the file, under its own name: backups from before open with it alone. Where the file
@@ -42,15 +45,33 @@ pub fn replace(path: &Path, keys: &[MasterKey]) -> Result<(), MasterKeyError> {
 pub fn keep_beside(path: &Path, retired: &MasterKey) -> Result<PathBuf, MasterKeyError> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let beside = path.with_file_name(format!("{name}.retired-{}", retired.id()));
-    let kept = with_draft(&beside, std::slice::from_ref(retired), |draft| fs::rename(draft, &beside));
+    let retired = std::slice::from_ref(retired);
+    let kept = owner(path).and_then(|owner| with_draft(&beside, owner, retired, |draft| fs::rename(draft, &beside)));
     kept.map(|()| beside.clone()).map_err(|source| failed(&beside, "written", source))
 }
 
+/// A user and a group.
+type Owner = (u32, u32);
+
+/// Whose file it is, where there is one.
+fn owner(path: &Path) -> io::Result<Option<Owner>> {
+    match fs::metadata(path) {
+        Ok(file) => Ok(Some((file.uid(), file.gid()))),
+        Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(why) => Err(why),
+    }
+}
+
 /// Writes a file beside the one that is meant, lets it take its place, and makes both last.
-fn with_draft(path: &Path, keys: &[MasterKey], place: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<()> {
+fn with_draft(
+    path: &Path,
+    owner: Option<Owner>,
+    keys: &[MasterKey],
+    place: impl FnOnce(&Path) -> io::Result<()>,
+) -> io::Result<()> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let draft = directory.join(format!(".master-key-{}", random_id()));
-    let placed = write_new(&draft, keys).and_then(|()| place(&draft));
+    let placed = write_new(&draft, owner, keys).and_then(|()| place(&draft));
     if placed.is_err() {
         // What hinders the removal hindered the draft itself, and is told with it.
         drop(fs::remove_file(&draft));
@@ -59,8 +80,12 @@ fn with_draft(path: &Path, keys: &[MasterKey], place: impl FnOnce(&Path) -> io::
     File::open(directory)?.sync_all()
 }
 
-fn write_new(path: &Path, keys: &[MasterKey]) -> io::Result<()> {
+fn write_new(path: &Path, owner: Option<Owner>, keys: &[MasterKey]) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    let made = file.metadata()?;
+    if let Some((user, group)) = owner.filter(|owner| *owner != (made.uid(), made.gid())) {
+        fchown(&file, Some(user), Some(group))?;
+    }
     for key in keys {
         file.write_all(key.to_text().expose().as_bytes())?;
         file.write_all(b"\n")?;
@@ -162,6 +187,20 @@ mod tests {
         replace(&path, std::slice::from_ref(&new)).unwrap();
         assert_eq!((ids(&path), ids(&beside), mode(&beside)), (vec![new.id().to_owned()], vec![old.id().to_owned()], 0o600));
         assert_eq!(fs::read_dir(&directory.0).unwrap().count(), 2, "no draft stays behind");
+    }
+
+    #[test]
+    fn a_file_stays_its_owners_when_another_one_changes_it() {
+        let directory = Directory::new();
+        let path = directory.with_key();
+        let old = load(&path).unwrap().remove(0);
+        // Who may not give files away changes none of another's either.
+        let given = std::os::unix::fs::chown(&path, Some(4711), Some(4712)).is_ok();
+        let before = owner(&path).unwrap();
+        assert_eq!(given, before == Some((4711, 4712)));
+        replace(&path, &[MasterKey::random()]).unwrap();
+        let beside = keep_beside(&path, &old).unwrap();
+        assert_eq!((owner(&path).unwrap(), owner(&beside).unwrap()), (before, before));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The ring: the rows of the key table, opened, behind one pointer. Signing and verifying take a snapshot and hold no lock; a
 //! change of the table puts another snapshot in its place.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -19,6 +19,8 @@ use crate::domain::signing_key::{self, KeyPolicy, SigningKey};
 pub struct KeyRing {
     policy: KeyPolicy,
     current: RwLock<Arc<Snapshot>>,
+    /// Held from the look at what is there until other rows stand in its place.
+    replacing: Mutex<()>,
 }
 
 /// One key, to sign with.
@@ -56,14 +58,20 @@ impl KeyRing {
         let (snapshot, faults) = Snapshot::open(rows, masters, &[]);
         match faults.into_iter().next() {
             Some(fault) => Err(fault),
-            None => Ok(Self { policy, current: RwLock::new(Arc::new(snapshot)) }),
+            None => Ok(Self { policy, current: RwLock::new(Arc::new(snapshot)), replacing: Mutex::default() }),
         }
     }
 
     /// Puts the table as it now stands in the ring's place. Keys that are open already stay so, whatever master key has sealed
-    /// them since. A new row that does not open is left out and told; those that were revoked go all the same.
-    pub fn replace(&self, rows: Vec<SigningKey>, masters: &[MasterKey]) -> Result<(), KeyError> {
-        let (snapshot, faults) = Snapshot::open(rows, masters, &self.snapshot().opened);
+    /// them since. A new row that does not open is left out and told; those that were revoked go all the same. Whoever read the
+    /// table earlier may come here later: a key that is held as revoked stays revoked.
+    pub fn replace(&self, mut rows: Vec<SigningKey>, masters: &[MasterKey]) -> Result<(), KeyError> {
+        let _replacing = self.replacing.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = self.snapshot();
+        for row in rows.iter_mut().filter(|row| !row.is_revoked()) {
+            row.revoked_at = held.rows.iter().find(|held| held.kid == row.kid).and_then(|held| held.revoked_at);
+        }
+        let (snapshot, faults) = Snapshot::open(rows, masters, &held.opened);
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(snapshot);
         faults.into_iter().next().map_or(Ok(()), Err)
     }

@@ -261,6 +261,21 @@ fn rows_under_another_master_key_are_refused_by_its_name_unless_already_open() {
 }
 
 #[test]
+fn a_revoked_key_stays_revoked_when_an_older_read_of_the_table_comes_later() {
+    let mut table = Table::new();
+    let (stale, token) = (table.rows.clone(), table.sign());
+    table.revoke(0);
+    let revoked = table.rows[0].kid.clone();
+    assert_ne!(table.ring.signing_kid(table.now()), Some(revoked));
+    table.ring.replace(stale.clone(), table.masters()).unwrap();
+    assert!(table.ring.verify(&token, TYP).is_err());
+    assert!(matches!(table.ring.sign(table.now(), TYP, &json!({})), Err(KeyError::NoSigner)));
+    assert!(!table.ring.is_current(&stale), "the next look at the table replaces it again");
+    table.ring.replace(table.rows.clone(), table.masters()).unwrap();
+    assert!(table.ring.is_current(&table.rows) && table.ring.sign(table.now(), TYP, &json!({})).is_ok());
+}
+
+#[test]
 fn revoked_rows_need_no_master_key_and_without_others_nobody_signs() {
     let mut table = Table::new();
     table.rows[0].revoked_at = Some(table.now());

@@ -200,16 +200,16 @@ pub async fn last_of(conn: &mut Conn<'_>, target: &Target) -> Result<Option<Tick
     Ok(last.map(Tick::new))
 }
 
-/// Drops the entries below a tick that this process read long enough ago that no verifier needs them; dead keys stay for the
-/// sweep of keys.
+/// Drops a batch of the entries below a tick that this process read long enough ago that no verifier needs them; dead keys stay for
+/// the sweep of keys. How many went; more may be left unless it is 0.
 pub async fn prune_below(db: &Db, tick: Tick) -> Result<u64, StoreError> {
     db.write(tick, |tx, tick| {
         async move {
             sql!(
                 tx,
                 execute,
-                "DELETE FROM feed_entries WHERE tick < $1
-                 AND NOT EXISTS (SELECT 1 FROM cutoffs c WHERE c.tick = feed_entries.tick AND c.level = 'kid')",
+                "DELETE FROM feed_entries WHERE tick IN (SELECT f.tick FROM feed_entries f WHERE f.tick < $1
+                 AND NOT EXISTS (SELECT 1 FROM cutoffs c WHERE c.tick = f.tick AND c.level = 'kid') LIMIT 500)",
                 tick.get(),
             )
         }

@@ -6,11 +6,15 @@ use futures_util::FutureExt;
 
 use super::{Db, StoreError};
 use crate::clock::UnixTime;
-use crate::domain::status_list::SERVED_AFTER_END;
+use crate::domain::life::AccessTokenLife;
+use crate::domain::status_list::{SERVED_AFTER_END, SPAN};
 
 /// How long a session or grant stays after its end: the longest token life and leeway, so that what hangs on it is judged dead by
 /// its row and not merely by its absence.
 pub const AFTER_END: Duration = Duration::from_secs(70 * 60);
+
+// A list judges its tokens by their cut-offs, the last time when it is served last.
+const _: () = assert!(AccessTokenLife::LONGEST.as_secs() + SPAN.as_secs() + SERVED_AFTER_END.as_secs() <= AFTER_END.as_secs());
 
 /// How long a dead or retired key's row stays.
 pub const KEYS_AFTER_END: Duration = Duration::from_secs(90 * 24 * 60 * 60);

@@ -1,5 +1,7 @@
 //! A process that cannot read its database vouches for nothing.
 
+use passant::app::rotation;
+use passant::keys::{MasterKeyPlace, master_file};
 use passant_tests::follower::Took;
 use passant_tests::on_both_engines;
 use passant_tests::world::Storage;
@@ -79,6 +81,23 @@ on_both_engines! {
         world.clock.set_database_ahead(0);
         world.app.compare_clocks().await.unwrap();
         assert_eq!(node.status("/revocations").await, StatusCode::OK);
+    }
+
+    async fn a_missing_master_key_silences_no_feed_that_has_a_key_to_sign_with(world) {
+        rotation::rotate_now(&world.app).await.unwrap();
+        let keys = master_file::load(&world.master_key()).unwrap();
+        let place = MasterKeyPlace::Given { name: "a variable".to_owned(), keys };
+        let node = Node::of(&world.replica_from(place).await);
+        let mut messages = node.app.feed.subscribe();
+        node.step().await;
+        sent(&mut messages);
+        let kid = node.app.keys.signing_kid(node.app.now()).unwrap();
+        world.command(&["keys", "rotate-master"]);
+        world.command(&["keys", "revoke", kid.as_str()]);
+        node.step().await;
+        assert!(!node.app.masters.at_hand());
+        assert_eq!(sent(&mut messages), [(Kind::Delta, 1)]);
+        assert_ne!(node.app.keys.signing_kid(node.app.now()).unwrap(), kid, "what was revoked signs no more");
     }
 
     async fn readers_of_one_moment_share_a_read_and_its_failure(world) {

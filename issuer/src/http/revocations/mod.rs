@@ -44,11 +44,12 @@ pub(super) async fn get(State(app): State<Arc<App>>, request: Request) -> Result
             let wait = wait.min(app.config.limits.request_timeout.saturating_sub(GLANCE));
             match app.feed.resume(&app.feed_sources(), Some(&after)).await? {
                 Resumed::Contradicted(how) => Err(contradiction(&app, how)),
-                Resumed::Current(_) if !wait.is_zero() => {
-                    let follower = Follower::of(&app, &request)?;
-                    news(&app, &after, wait, &follower).await
-                }
-                Resumed::Current(message) | Resumed::News(message) => Ok(whole(&app, &message).into_response()),
+                Resumed::Current(message) if !wait.is_zero() => match Follower::of(&app, &request) {
+                    Ok(follower) => news(&app, &after, wait, &follower).await,
+                    // What is known now is worth more than no place to wait.
+                    Err(_) => Ok(whole(&app, message).into_response()),
+                },
+                Resumed::Current(message) | Resumed::News(message) => Ok(whole(&app, message).into_response()),
             }
         }
     }
@@ -56,11 +57,11 @@ pub(super) async fn get(State(app): State<Arc<App>>, request: Request) -> Result
 
 async fn snapshot(app: &App, headers: &HeaderMap) -> Result<Response, OAuthError> {
     let message = app.feed.snapshot(&app.feed_sources()).await?;
-    let tag = [(header::ETAG, message.etag())];
-    if names(headers, &message.etag()) {
+    let tag = [(header::ETAG, message.etag.clone())];
+    if names(headers, &message.etag) {
         return Ok((StatusCode::NOT_MODIFIED, tag).into_response());
     }
-    Ok((tag, whole(app, &message)).into_response())
+    Ok((tag, whole(app, message)).into_response())
 }
 
 /// What leads from the position, which was the head a moment ago, to another one; or a heartbeat at the end of the wait.
@@ -72,8 +73,8 @@ async fn news(app: &App, after: &Position, wait: Duration, follower: &Follower) 
     loop {
         match app.feed.resume(&app.feed_sources(), Some(after)).await? {
             Resumed::Contradicted(how) => return Err(contradiction(app, how)),
-            Resumed::News(message) => return Ok(whole(app, &message).into_response()),
-            Resumed::Current(message) if waited() || follower.must_leave() => return Ok(whole(app, &message).into_response()),
+            Resumed::News(message) => return Ok(whole(app, message).into_response()),
+            Resumed::Current(message) if waited() || follower.must_leave() => return Ok(whole(app, message).into_response()),
             Resumed::Current(_) => {}
         }
         let something_or_the_end = async {
@@ -108,10 +109,19 @@ fn count(app: &App, message: &Message) {
     }
 }
 
-fn whole(app: &App, message: &Message) -> impl IntoResponse + use<> {
-    count(app, message);
+fn whole(app: &App, message: Arc<Message>) -> impl IntoResponse + use<> {
+    count(app, &message);
     app.measures.sent(message.jws.len());
-    ([(header::CONTENT_TYPE, "application/passant-revocations+jwt")], message.jws.clone())
+    ([(header::CONTENT_TYPE, "application/passant-revocations+jwt")], Bytes::from_owner(Shared(message)))
+}
+
+/// However many are answered with a message, its text is in memory once.
+struct Shared(Arc<Message>);
+
+impl AsRef<[u8]> for Shared {
+    fn as_ref(&self) -> &[u8] {
+        self.0.jws.as_bytes()
+    }
 }
 
 fn query(request: &Request) -> Result<Params, OAuthError> {
