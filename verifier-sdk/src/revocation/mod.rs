@@ -40,11 +40,12 @@ pub(crate) struct Revocations {
 /// How current the knowledge of revocations is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RevocationState {
-    /// Nothing has been heard of the feed yet; every request is answered 503.
+    /// Nothing has been heard of the feed yet; every request is answered 503, unless the verifier was built with
+    /// [`dangerous_ignore_stale_feed`](crate::VerifierBuilder::dangerous_ignore_stale_feed).
     Missing,
     /// The feed was heard recently enough.
     Current,
-    /// The feed was last heard longer ago than is tolerated; every request is answered 503.
+    /// The feed was last heard longer ago than is tolerated; every request is answered 503, with the same exception.
     Stale,
 }
 
@@ -149,7 +150,7 @@ impl Revocations {
         }
     }
 
-    /// No token lives longer than `life`, so knowledge of that age says nothing about any token that could be shown.
+    /// No token lives longer than `life`, so knowledge of that age says nothing of use about a token that could be shown.
     fn longest_age(&self, held: &Held) -> Duration {
         self.max_age.unwrap_or(held.life)
     }
