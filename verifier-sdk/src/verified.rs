@@ -71,6 +71,8 @@ impl Verified {
     /// Demands that what the issuer has revoked was known as of at most so long ago, for what must not be done with a token that
     /// was just revoked. The feed is heard every ten seconds, so 30 s is a good figure.
     ///
+    /// Judged is the age at verification: a `Verified` that is kept does not grow older here.
+    ///
     /// # Errors
     /// [`Reason::RevocationsStale`] or, where nothing is known, [`Reason::RevocationsMissing`]: 503, and the token may be good.
     pub fn require_fresh(&self, at_most: Duration) -> Result<(), VerifyError> {

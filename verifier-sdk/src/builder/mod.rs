@@ -190,7 +190,7 @@ impl VerifierBuilder<Given, Given> {
             }
         };
         let keys = Arc::new(keys);
-        let revocations = Arc::new(Revocations::new(feed.is_certain(), feed.max_age, feed.ignore_stale));
+        let revocations = Arc::new(Revocations::new(feed.is_certain(), feed.max_age, feed.ignore_stale, policy.leeway));
         #[cfg(feature = "http")]
         let follower = {
             self.check_last_known_good()?;

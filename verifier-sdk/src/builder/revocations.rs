@@ -68,7 +68,10 @@ impl<I, A> VerifierBuilder<I, A> {
 
     /// For how long the feed may go unheard before every token is answered
     /// [`RevocationsStale`](crate::Reason::RevocationsStale) (503). Default: the longest life of the issuer's access tokens, as the
-    /// feed says it; by then every token that could have been revoked unheard has expired.
+    /// feed says it. A service that alone is cut off from the feed can be shown tokens that were issued and revoked meanwhile.
+    ///
+    /// Heartbeats come every ten seconds, and clocks that differ count into the age: below about 15 s an idle feed is stale now
+    /// and then.
     pub fn revocations_max_age(mut self, max_age: Duration) -> Self {
         self.draft.feed.max_age = Some(max_age);
         self

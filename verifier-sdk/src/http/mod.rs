@@ -9,7 +9,7 @@ mod refresh;
 mod schedule;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use reqwest::Url;
@@ -33,6 +33,7 @@ pub(crate) struct Follower {
     key_task: Option<mpsc::Sender<Command>>,
     published: watch::Receiver<()>,
     tasks: Vec<AbortHandle>,
+    keeper: Option<Arc<Keeper>>,
 }
 
 /// What the tasks work with.
@@ -71,12 +72,15 @@ impl Follower {
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| BuildError::NoRuntime)?;
         let (published, arrivals) = watch::channel(());
         let (address, found) = watch::channel(given.clone());
-        let mut follower = Self { key_task: None, published: arrivals, tasks: Vec::new() };
+        let mut follower = Self { key_task: None, published: arrivals, tasks: Vec::new(), keeper: None };
 
         if let (Some(path), Some(issuer)) = (last_known_good, policy.issuer.clone()) {
-            let keeper = Keeper { path, issuer, keys: keys.clone(), revocations: revocations.clone(), clock: clock.clone() };
+            let (keys, revocations, clock) = (keys.clone(), revocations.clone(), clock.clone());
+            let (address_found, written) = (found.clone(), Mutex::default());
+            let keeper = Arc::new(Keeper { path, issuer, keys, revocations, clock, address: address_found, written });
             keeper.begin(announced.then_some(&address));
-            follower.tasks.push(runtime.spawn(keeper.run(published.subscribe(), found.clone())).abort_handle());
+            follower.tasks.push(runtime.spawn(keeper.clone().run(published.subscribe())).abort_handle());
+            follower.keeper = Some(keeper);
         }
         let wire = if announced || given.is_some() {
             let first = match (given, &policy.issuer) {
@@ -116,6 +120,9 @@ impl Follower {
 impl Drop for Follower {
     fn drop(&mut self) {
         self.tasks.iter().for_each(AbortHandle::abort);
+        if let Some(keeper) = &self.keeper {
+            keeper.save(Duration::MAX);
+        }
     }
 }
 

@@ -49,6 +49,13 @@ impl News {
         let by_arrival = now.monotonic.saturating_sub(self.arrived).saturating_add(self.age_then);
         by_arrival.max(Duration::from_millis(by_stamp))
     }
+
+    /// How far the issuer's stamp lies ahead of our wall clock, if that is more than the leeway. The stamp is signed and was not
+    /// ahead when it came, so one of the clocks has jumped since, and no age can be told.
+    pub(crate) fn ahead(self, now: Now, leeway: Duration) -> Option<Duration> {
+        let ahead = u64::try_from(self.as_of.saturating_sub(now.unix_millis)).map(Duration::from_millis);
+        ahead.ok().filter(|ahead| *ahead > leeway)
+    }
 }
 
 /// What a message was good for.
@@ -75,13 +82,12 @@ pub(crate) fn apply(
     now: Now,
     leeway: Duration,
 ) -> Result<(Option<Held>, FeedOutcome), FeedError> {
-    let leeway = i64::try_from(leeway.as_millis()).unwrap_or(i64::MAX);
-    if message.iat.saturating_mul(1000) > now.unix_millis.saturating_add(leeway) {
+    if news(message, now).ahead(now, leeway).is_some() {
         return Err(FeedError::FromTheFuture);
     }
     let next = match held {
         None => first(message, now)?,
-        Some(held) => next(held, message, now)?,
+        Some(held) => next(held, message, now, leeway)?,
     };
     let (held, outcome) = next;
     let held = held.map(|mut held| {
@@ -115,7 +121,10 @@ fn first(message: &Message, now: Now) -> Result<(Option<Held>, FeedOutcome), Fee
     Ok((Some(held), FeedOutcome::Moved))
 }
 
-fn next(held: &Held, message: &Message, now: Now) -> Result<(Option<Held>, FeedOutcome), FeedError> {
+fn next(held: &Held, message: &Message, now: Now, leeway: Duration) -> Result<(Option<Held>, FeedOutcome), FeedError> {
+    let news = news(message, now);
+    // Once a stamp from a clock that ran ahead was believed, no true one would be later for as long as it ran ahead.
+    let is_later = news.as_of > held.news.as_of || held.news.ahead(now, leeway).is_some();
     let own = &held.position;
     let same_feed = *own.feed == *message.feed;
     let is_own_head = same_feed && own.tick == message.tick && *own.link == *message.chain;
@@ -125,7 +134,7 @@ fn next(held: &Held, message: &Message, now: Now) -> Result<(Option<Held>, FeedO
             next.cutoffs = unite(&held.cutoffs, message, cutoffs.iter().copied(), now)?;
             if is_own_head {
                 FeedOutcome::Confirmed
-            } else if if same_feed { message.tick < own.tick } else { news(message, now).as_of < held.news.as_of } {
+            } else if if same_feed { message.tick < own.tick } else { news.as_of < held.news.as_of && !is_later } {
                 FeedOutcome::Old
             } else {
                 FeedOutcome::Moved
@@ -157,8 +166,7 @@ fn next(held: &Held, message: &Message, now: Now) -> Result<(Option<Held>, FeedO
         next.heard_tick = if same_feed { held.heard_tick } else { message.tick };
     }
     // Only a later stamp is news: a message shown again must not seem to have just arrived.
-    let news = news(message, now);
-    if matches!(outcome, FeedOutcome::Moved | FeedOutcome::Confirmed) && news.as_of > held.news.as_of {
+    if matches!(outcome, FeedOutcome::Moved | FeedOutcome::Confirmed) && is_later {
         next.news = news;
     }
     Ok((Some(next), outcome))

@@ -34,17 +34,19 @@ pub(crate) struct Revocations {
     refused: AtomicU64,
     max_age: Option<Duration>,
     ignore_stale: bool,
+    leeway: Duration,
     writing: Mutex<()>,
 }
 
 /// How current the knowledge of revocations is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RevocationState {
-    /// Nothing has been heard of the feed yet; every request is answered 503.
+    /// Nothing has been heard of the feed yet; every request is answered 503, unless the verifier was built with
+    /// [`dangerous_ignore_stale_feed`](crate::VerifierBuilder::dangerous_ignore_stale_feed).
     Missing,
     /// The feed was heard recently enough.
     Current,
-    /// The feed was last heard longer ago than is tolerated; every request is answered 503.
+    /// The feed was last heard longer ago than is tolerated, or its stamp lies so far ahead that our clock must be wrong; every request is answered 503, with the same exception.
     Stale,
 }
 
@@ -73,7 +75,7 @@ pub struct RevocationHealth {
 
 impl Revocations {
     /// `followed`: whether it is certain from the start that there is a feed.
-    pub(crate) fn new(followed: bool, max_age: Option<Duration>, ignore_stale: bool) -> Self {
+    pub(crate) fn new(followed: bool, max_age: Option<Duration>, ignore_stale: bool, leeway: Duration) -> Self {
         Self {
             followed: AtomicBool::new(followed),
             held: ArcSwapOption::empty(),
@@ -81,6 +83,7 @@ impl Revocations {
             refused: AtomicU64::new(0),
             max_age,
             ignore_stale,
+            leeway,
             writing: Mutex::new(()),
         }
     }
@@ -111,11 +114,10 @@ impl Revocations {
         if let Some(level) = revoked_at(&held.cutoffs, kid, claims, born) {
             return Err(VerifyError::about(Reason::Revoked, level.name()));
         }
-        let age = held.news.age(now);
-        if age > self.longest_age(held) && !self.ignore_stale {
+        if self.is_stale(held, now) && !self.ignore_stale {
             return Err(VerifyError::new(Reason::RevocationsStale));
         }
-        Ok(Some(age))
+        Ok(Some(held.news.age(now).max(held.news.ahead(now, self.leeway).unwrap_or_default())))
     }
 
     /// Whether tokens can be judged by what is known.
@@ -144,12 +146,18 @@ impl Revocations {
     fn state(&self, now: Now) -> RevocationState {
         match self.held.load().as_deref() {
             None => RevocationState::Missing,
-            Some(held) if held.news.age(now) > self.longest_age(held) => RevocationState::Stale,
+            Some(held) if self.is_stale(held, now) => RevocationState::Stale,
             Some(_) => RevocationState::Current,
         }
     }
 
-    /// No token lives longer than `life`, so knowledge of that age says nothing about any token that could be shown.
+    /// A stamp ahead of our clock proves that the clock is wrong: what it takes for a living token may have expired, and its
+    /// cut-off with it.
+    fn is_stale(&self, held: &Held, now: Now) -> bool {
+        held.news.age(now) > self.longest_age(held) || held.news.ahead(now, self.leeway).is_some()
+    }
+
+    /// No token lives longer than `life`, so knowledge of that age says nothing of use about a token that could be shown.
     fn longest_age(&self, held: &Held) -> Duration {
         self.max_age.unwrap_or(held.life)
     }

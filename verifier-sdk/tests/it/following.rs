@@ -320,6 +320,47 @@ fn age_is_the_larger_of_what_the_stamp_and_what_our_clock_says() {
 }
 
 #[test]
+fn a_wall_clock_that_a_signed_stamp_proves_wrong_lets_no_token_pass() {
+    let mut feed = feed_of(&["a"]);
+    let follower = Follower::holding(&feed);
+    follower.clock.advance(71 * MINUTE);
+    feed.iat = NOW + 71 * 60;
+    assert_eq!(follower.take(&feed.heartbeat()), Ok(Confirmed));
+    let state = || follower.verifier.health().revocations.unwrap().state;
+    assert!(follower.verifier.health().revocations.unwrap().cutoffs.contains(&("sid", 0)), "its cut-off is forgotten");
+    let revoked = claims_with("sid", json!("a"));
+    assert_eq!(follower.refuses(&revoked), Some(Reason::Expired));
+    for (back_by, current) in [(0, true), (60, true), (61, false), (71 * 60, false)] {
+        follower.clock.set(feed.iat - back_by);
+        let expected = if current { RevocationState::Current } else { RevocationState::Stale };
+        assert_eq!((state(), follower.verifier.is_ready()), (expected, current), "{back_by}");
+    }
+    assert_eq!(follower.refuses(&revoked), Some(Reason::RevocationsStale), "it would pass by the clock that was put back");
+    follower.clock.set(feed.iat);
+    assert_eq!(state(), RevocationState::Current);
+}
+
+#[test]
+fn a_jump_of_both_clocks_and_its_correction_heal_with_the_next_message() {
+    let day = 24 * 3_600;
+    let mut feed = feed_of(&["a"]);
+    let another = Feed { id: "feed-2".to_owned(), ..Feed::new() };
+    for (message, outcome) in [(feed.heartbeat(), Confirmed), (feed.snapshot(), Confirmed), (another.snapshot(), Moved)] {
+        let follower = Follower::new();
+        follower.clock.set(NOW + day);
+        feed.iat = NOW + day;
+        assert_eq!(follower.take(&feed.snapshot()), Ok(Moved));
+        follower.clock.set(NOW);
+        assert_eq!(follower.refuses(&claims()), Some(Reason::RevocationsStale));
+        assert_eq!(follower.take(&message), Ok(outcome));
+        assert_eq!(follower.refuses(&claims()), None);
+        assert!(follower.revoked("a"), "and nothing is forgotten");
+        follower.clock.advance(Duration::from_secs(5));
+        assert_eq!(follower.verifier.health().revocations.unwrap().age, Some(Duration::from_secs(5)));
+    }
+}
+
+#[test]
 fn past_the_limit_the_answer_is_unavailable_and_what_is_known_to_be_revoked_stays_revoked() {
     let feed = feed_of(&["a"]);
     for (limit, life, last_good) in [(None, 600, 600), (None, 3_600, 3_600), (Some(MINUTE), 3_600, 60)] {

@@ -161,6 +161,27 @@ async fn a_file_that_cannot_be_trusted_is_not_read() {
 }
 
 #[tokio::test]
+async fn what_came_in_just_before_the_end_is_in_the_file() {
+    let (issuer, folder) = (FeedServer::start().await, Folder::new("end"));
+    let (verifier, _) = started(&issuer.server.issuer, &folder, NOW);
+    verifier.ready(SOON).await.unwrap();
+    eventually("it reads the stream", || issuer.readers() > 0).await;
+    for sid in ["s", "t"] {
+        issuer.revoke(sid);
+        issuer.until_refused(&verifier, sid).await;
+    }
+    drop(verifier);
+    for answer in ["GET /revocations ", "GET /revocations/stream", "GET /revocations?"] {
+        issuer.server.answer(answer, Answer::Silence);
+    }
+    issuer.server.answer_keys(Answer::Silence);
+    let (verifier, _) = started(&issuer.server.issuer, &folder, NOW);
+    for sid in ["s", "t"] {
+        assert_eq!(reason(&verifier, &issuer.token(sid)), Some(Reason::Revoked), "{sid}");
+    }
+}
+
+#[tokio::test]
 async fn what_comes_while_it_runs_is_in_the_file_soon() {
     let (issuer, folder) = (FeedServer::start().await, Folder::new("soon"));
     let (verifier, _) = started(&issuer.server.issuer, &folder, NOW);

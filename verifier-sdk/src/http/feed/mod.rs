@@ -167,9 +167,12 @@ impl FeedTask {
             };
             let _ = timeout(KEYS_WITHIN, newer_keys).await;
         }
+        if outcome.is_ok() {
+            // What an old or odd message told counts too.
+            self.published.send_replace(());
+        }
         match outcome {
             Ok(FeedOutcome::Moved | FeedOutcome::Confirmed) => {
-                self.published.send_replace(());
                 self.compare_keys();
                 Taken::Counted
             }
