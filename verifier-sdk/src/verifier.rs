@@ -29,7 +29,7 @@ pub(crate) struct Inner {
     pub(crate) keys: Arc<KeyCell>,
     pub(crate) revocations: Arc<Revocations>,
     #[cfg(feature = "http")]
-    pub(crate) follower: Option<crate::http::Follower>,
+    pub(crate) follower: crate::http::Follower,
 }
 
 impl Verifier {
@@ -86,9 +86,7 @@ impl Verifier {
 
     fn look_for(&self, kid: &str) {
         #[cfg(feature = "http")]
-        if let Some(follower) = &self.inner.follower {
-            follower.look_for(kid);
-        }
+        self.inner.follower.look_for(kid);
         #[cfg(not(feature = "http"))]
         let _ = kid;
     }

@@ -275,8 +275,8 @@ pub enum BuildError {
     /// The feed's address is not one to fetch from.
     #[error("the address of the revocations is not usable: {0}")]
     RevocationsUri(&'static str),
-    /// The longest tolerated age of what is known of revocations is zero.
-    #[error("revocations_max_age is zero")]
+    /// The longest tolerated age of what is known of revocations is zero or above one hour.
+    #[error("revocations_max_age is zero or above one hour")]
     RevocationsMaxAge,
     /// The bearer token for the feed is empty, longer than 4096 characters or not made of visible ASCII.
     #[error("the bearer token for the feed is empty, too long or has characters that no token has")]

@@ -54,9 +54,16 @@ impl FeedSettings {
         if let FeedSource::Address(uri) = &self.source {
             check_address(uri, allow_plain_http).map_err(BuildError::RevocationsUri)?;
         }
-        if self.max_age.is_some_and(|age| age.is_zero()) { Err(BuildError::RevocationsMaxAge) } else { Ok(()) }
+        if self.max_age.is_some_and(|age| age.is_zero() || age > LONGEST_MAX_AGE) {
+            Err(BuildError::RevocationsMaxAge)
+        } else {
+            Ok(())
+        }
     }
 }
+
+/// No token of a feed that is followed lives longer.
+const LONGEST_MAX_AGE: Duration = Duration::from_secs(3_600);
 
 impl<I, A> VerifierBuilder<I, A> {
     /// Judges tokens by the messages of the issuer's revocation feed that the service hands to
@@ -71,7 +78,7 @@ impl<I, A> VerifierBuilder<I, A> {
     /// feed says it. A service that alone is cut off from the feed can be shown tokens that were issued and revoked meanwhile.
     ///
     /// Heartbeats come every ten seconds, and clocks that differ count into the age: below about 15 s an idle feed is stale now
-    /// and then.
+    /// and then. At most an hour: [`dangerous_ignore_stale_feed`](Self::dangerous_ignore_stale_feed) is the name of what is more.
     pub fn revocations_max_age(mut self, max_age: Duration) -> Self {
         self.draft.feed.max_age = Some(max_age);
         self

@@ -31,7 +31,7 @@ use schedule::Schedule;
 /// The verifier's end of its background tasks; dropping it ends them.
 pub(crate) struct Follower {
     key_task: Option<mpsc::Sender<Command>>,
-    published: watch::Receiver<()>,
+    published: watch::Sender<()>,
     tasks: Vec<AbortHandle>,
     keeper: Option<Arc<Keeper>>,
 }
@@ -57,8 +57,8 @@ enum Command {
 }
 
 impl Follower {
-    /// Starts what the plan needs; `None` where that is nothing.
-    pub(crate) fn start(plan: Plan) -> Result<Option<Self>, BuildError> {
+    /// Starts what the plan needs; that may be nothing.
+    pub(crate) fn start(plan: Plan) -> Result<Self, BuildError> {
         let Plan { policy, clock, source, keys, feed, revocations, last_known_good } = plan;
         let given = match &feed.source {
             FeedSource::Address(uri) => Some(Url::parse(uri).map_err(|_| BuildError::RevocationsUri("it is not a URL"))?),
@@ -66,13 +66,13 @@ impl Follower {
         };
         let fixed = matches!(source, KeySource::Fixed(_));
         let announced = matches!((&feed.source, &source), (FeedSource::Announced, KeySource::Discovery));
+        let (published, _) = watch::channel(());
+        let mut follower = Self { key_task: None, published: published.clone(), tasks: Vec::new(), keeper: None };
         if fixed && given.is_none() {
-            return Ok(None);
+            return Ok(follower);
         }
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| BuildError::NoRuntime)?;
-        let (published, arrivals) = watch::channel(());
         let (address, found) = watch::channel(given.clone());
-        let mut follower = Self { key_task: None, published: arrivals, tasks: Vec::new(), keeper: None };
 
         if let (Some(path), Some(issuer)) = (last_known_good, policy.issuer.clone()) {
             let (keys, revocations, clock) = (keys.clone(), revocations.clone(), clock.clone());
@@ -107,7 +107,20 @@ impl Follower {
             let task = FeedTask { revocations, keys, policy, clock, wire, name, address, published, key_task };
             follower.tasks.push(runtime.spawn(task.run()).abort_handle());
         }
-        Ok(Some(follower))
+        Ok(follower)
+    }
+
+    /// Something new was published by another hand than the tasks'.
+    pub(crate) fn tell(&self) {
+        self.published.send_replace(());
+    }
+
+    /// Looks for the keys that a message handed in speaks of.
+    pub(crate) fn feed_says(&self, because: &str) {
+        if let Some(key_task) = &self.key_task {
+            let because = because.get(..because.len().min(128)).unwrap_or_default();
+            let _ = key_task.try_send(Command::FeedSays(because.into()));
+        }
     }
 
     pub(crate) fn look_for(&self, kid: &str) {
@@ -133,16 +146,8 @@ impl Verifier {
     /// When that takes longer than `timeout`.
     pub async fn ready(&self, timeout: Duration) -> Result<(), NotReady> {
         let arrival = async {
-            let mut published = self.inner.follower.as_ref().map(|follower| follower.published.clone());
-            while !self.is_ready() {
-                let task_lives = match &mut published {
-                    Some(published) => published.changed().await.is_ok(),
-                    None => false,
-                };
-                if !task_lives {
-                    std::future::pending().await
-                }
-            }
+            let mut published = self.inner.follower.published.subscribe();
+            while !self.is_ready() && published.changed().await.is_ok() {}
         };
         tokio::time::timeout(timeout, arrival).await.map_err(|_| {
             let health = self.health();
@@ -156,7 +161,7 @@ impl Verifier {
     /// # Errors
     /// When the attempt fails; the keys held so far stay.
     pub async fn refresh(&self) -> Result<(), RefreshError> {
-        let Some(key_task) = self.inner.follower.as_ref().and_then(|follower| follower.key_task.as_ref()) else {
+        let Some(key_task) = &self.inner.follower.key_task else {
             return Ok(());
         };
         let (asker, answer) = oneshot::channel();

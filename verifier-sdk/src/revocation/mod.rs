@@ -246,6 +246,19 @@ impl Verifier {
     /// When the message is refused; what was known stays.
     pub fn take_revocations(&self, message: &str) -> Result<FeedOutcome, FeedError> {
         let Self { inner } = self;
-        inner.revocations.take(message, &inner.policy, &inner.keys, Now::of(&*inner.clock))
+        let outcome = inner.revocations.take(message, &inner.policy, &inner.keys, Now::of(&*inner.clock));
+        #[cfg(feature = "http")]
+        match &outcome {
+            Ok(_) => {
+                inner.follower.tell();
+                let (held, keys) = (inner.revocations.held(), inner.keys.current());
+                if let Some(held) = held.filter(|held| keys.is_some_and(|keys| keys.set().digest() != *held.keys)) {
+                    inner.follower.feed_says(&held.keys);
+                }
+            }
+            Err(FeedError::UnknownKey(_)) => inner.follower.feed_says(message),
+            Err(_) => {}
+        }
+        outcome
     }
 }

@@ -45,7 +45,11 @@ fn a_further_audience_is_one_more_and_not_another() {
 fn settings_of_revocations_that_make_no_sense_are_refused() {
     let keys = jwks(&[TestKey::first().jwk()]);
     let builder = || Verifier::builder().issuer(ISSUER).audience(AUDIENCE).static_jwks(keys.clone());
-    assert_eq!(builder().revocations_max_age(Duration::ZERO).build().unwrap_err(), BuildError::RevocationsMaxAge);
+    for age in [Duration::ZERO, Duration::from_millis(3_600_001), Duration::MAX] {
+        let refused = builder().revocations_max_age(age).revocations_handed_in().build().unwrap_err();
+        assert_eq!(refused, BuildError::RevocationsMaxAge, "{age:?}");
+    }
+    assert!(builder().revocations_max_age(Duration::from_secs(3_600)).revocations_handed_in().build().is_ok());
     assert!(builder().revocations_max_age(Duration::from_secs(1)).revocations_handed_in().build().is_ok());
     let any = Verifier::builder().dangerous_accept_any_issuer().audience(AUDIENCE).static_jwks(keys.clone());
     assert_eq!(any.revocations_handed_in().build().unwrap_err(), BuildError::RevocationsWithoutIssuer);

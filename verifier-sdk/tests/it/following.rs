@@ -360,6 +360,17 @@ fn a_jump_of_both_clocks_and_its_correction_heal_with_the_next_message() {
     }
 }
 
+#[cfg(feature = "http")]
+#[tokio::test]
+async fn who_waits_is_woken_by_a_message_handed_in() {
+    let follower = Follower::new();
+    let soon = Duration::from_secs(20);
+    let (ready, ()) = tokio::join!(follower.verifier.ready(soon), async {
+        assert_eq!(follower.take(&Feed::new().snapshot()), Ok(Moved));
+    });
+    assert!(ready.is_ok());
+}
+
 #[test]
 fn past_the_limit_the_answer_is_unavailable_and_what_is_known_to_be_revoked_stays_revoked() {
     let feed = feed_of(&["a"]);

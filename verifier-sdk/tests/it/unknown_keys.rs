@@ -42,6 +42,23 @@ async fn a_new_key_is_found_because_a_token_names_it() {
     assert_eq!(server.key_requests().len(), 2);
 }
 
+#[tokio::test]
+async fn a_new_key_is_found_because_a_message_handed_in_names_it() {
+    let server = KeyServer::start(&[TestKey::first()]).await;
+    let verifier = builder_at(&server.issuer).revocations_handed_in().build().unwrap();
+    verifier.refresh().await.unwrap();
+    server.answer_keys(Answer::ok(&published(&[TestKey::second(), TestKey::first()])));
+    let feed = crate::feed::Feed { issuer: server.issuer.clone(), ..crate::feed::Feed::new() };
+    let message = crate::feed::signed(&TestKey::second(), &feed.snapshot());
+    assert!(matches!(verifier.take_revocations(&message), Err(passant_verifier::FeedError::UnknownKey(_))));
+    let found = async {
+        while verifier.take_revocations(&message).is_err() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(SOON, found).await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn v80_a_flood_of_invented_kids_costs_three_fetches_and_valid_tokens_nothing() {
     let (verifier, server) = holding_the_first_key().await;
