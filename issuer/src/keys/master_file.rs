@@ -36,7 +36,7 @@ pub fn create_if_missing(path: &Path) -> Result<(), MasterKeyError> {
 /// Puts these keys in the place of those that the file holds: whoever reads finds the old ones or the new ones, whole. The file stays its
 /// owner's, whoever changes it; where that cannot be, nothing changes.
 pub fn replace(path: &Path, keys: &[MasterKey]) -> Result<(), MasterKeyError> {
-    let replaced = owner(path).and_then(|owner| with_draft(path, Some(owner), keys, |draft| fs::rename(draft, path)));
+    let replaced = owner(path).and_then(|owner| with_draft(path, owner, keys, |draft| fs::rename(draft, path)));
     replaced.map_err(|source| failed(path, "replaced", source))
 }
 
@@ -46,15 +46,20 @@ pub fn keep_beside(path: &Path, retired: &MasterKey) -> Result<PathBuf, MasterKe
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let beside = path.with_file_name(format!("{name}.retired-{}", retired.id()));
     let retired = std::slice::from_ref(retired);
-    let kept = owner(path).and_then(|owner| with_draft(&beside, Some(owner), retired, |draft| fs::rename(draft, &beside)));
+    let kept = owner(path).and_then(|owner| with_draft(&beside, owner, retired, |draft| fs::rename(draft, &beside)));
     kept.map(|()| beside.clone()).map_err(|source| failed(&beside, "written", source))
 }
 
 /// A user and a group.
 type Owner = (u32, u32);
 
-fn owner(path: &Path) -> io::Result<Owner> {
-    fs::metadata(path).map(|file| (file.uid(), file.gid()))
+/// Whose file it is, where there is one.
+fn owner(path: &Path) -> io::Result<Option<Owner>> {
+    match fs::metadata(path) {
+        Ok(file) => Ok(Some((file.uid(), file.gid()))),
+        Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(why) => Err(why),
+    }
 }
 
 /// Writes a file beside the one that is meant, lets it take its place, and makes both last.
@@ -192,7 +197,7 @@ mod tests {
         // Who may not give files away changes none of another's either.
         let given = std::os::unix::fs::chown(&path, Some(4711), Some(4712)).is_ok();
         let before = owner(&path).unwrap();
-        assert_eq!(given, before == (4711, 4712));
+        assert_eq!(given, before == Some((4711, 4712)));
         replace(&path, &[MasterKey::random()]).unwrap();
         let beside = keep_beside(&path, &old).unwrap();
         assert_eq!((owner(&path).unwrap(), owner(&beside).unwrap()), (before, before));
