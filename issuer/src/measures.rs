@@ -63,7 +63,10 @@ impl Default for Measures {
             feed_bytes: counter("passant_feed_sent_bytes_total", "Bytes of these messages"),
             feed_catch_ups: counter("passant_feed_catch_ups_total", "Messages that led a follower from its position to the head"),
             feed_snapshots: counter("passant_feed_snapshots_total", "Snapshots sent to followers"),
-            feed_contradictions: counter("passant_feed_contradictions_total", "Positions that the history never had, as 409"),
+            feed_contradictions: counter(
+                "passant_feed_contradictions_total",
+                "Positions answered 409: claimed, by anybody, not proven",
+            ),
             feed_alarms: gauge("passant_feed_alarms", None, "Alarms that stand because the database was put back in time"),
             keys_overdue: gauge("passant_keys_overdue_seconds", seconds, "How long the signing key has been past its schedule"),
             password_hashes: counter("passant_password_hashes_total", "Passwords hashed"),
