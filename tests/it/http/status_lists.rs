@@ -253,7 +253,7 @@ on_both_engines! {
         let client = listed(&world, "batch").await;
         let tokens = robot(&world, &client).await;
         let (path, _) = place(&tokens);
-        world.advance(Duration::from_secs(600 + 300));
+        world.advance(Duration::from_secs(600 + 299));
         assert_eq!(status(&world, &tokens).await, VALID, "five minutes of leeway");
         world.advance(Duration::from_secs(900) + SERVED_AFTER_END);
         assert_error(&ask(&world, &path, &[]).await, 404, "not_found");
