@@ -3,6 +3,7 @@
 use passant::domain::ids::{ClientId, GrantId, KeyId, SessionId, UserId};
 use passant_tests::follower::Took;
 use passant_tests::on_both_engines;
+use tokio::task::JoinHandle;
 
 use super::*;
 
@@ -21,6 +22,19 @@ fn targets() -> Vec<(Target, Vec<String>)> {
         (Target::Token(token.clone()), named(&[&token])),
         (Target::Key(key.clone()), named(&[&key])),
     ]
+}
+
+/// A long poll from where a follower is. It waits from when it has subscribed, and it reads the head after that.
+async fn waiting_poll(node: &Arc<Node>, follower: &Follower) -> JoinHandle<String> {
+    let path = format!("/revocations?after={}&wait=25", follower.position());
+    let waiting = tokio::spawn({
+        let node = Arc::clone(node);
+        async move { node.get(&path).await }
+    });
+    while node.app.feed.followers() == 0 {
+        tokio::task::yield_now().await;
+    }
+    waiting
 }
 
 on_both_engines! {
@@ -99,15 +113,7 @@ on_both_engines! {
     async fn a_long_poll_is_answered_as_soon_as_something_is_revoked(world) {
         let node = Arc::new(Node::first(&world));
         let mut follower = node.follower().await;
-        let path = format!("/revocations?after={}&wait=25", follower.position());
-        let waiting = tokio::spawn({
-            let node = Arc::clone(&node);
-            async move { node.get(&path).await }
-        });
-        // It waits from when it has subscribed, and it reads the head after that.
-        while node.app.feed.followers() == 0 {
-            tokio::task::yield_now().await;
-        }
+        let waiting = waiting_poll(&node, &follower).await;
         node.revoke().await;
         world.advance(Duration::from_millis(200));
         node.step().await;
@@ -118,14 +124,7 @@ on_both_engines! {
     async fn a_long_poll_ends_with_a_heartbeat_when_its_time_is_over(world) {
         let node = Arc::new(Node::first(&world));
         let mut follower = node.follower().await;
-        let path = format!("/revocations?after={}&wait=25", follower.position());
-        let waiting = tokio::spawn({
-            let node = Arc::clone(&node);
-            async move { node.get(&path).await }
-        });
-        while node.app.feed.followers() == 0 {
-            tokio::task::yield_now().await;
-        }
+        let waiting = waiting_poll(&node, &follower).await;
         world.advance(Duration::from_secs(25));
         let message = tokio::time::timeout(PATIENCE, waiting).await.unwrap().unwrap();
         assert_eq!(follower.take(&message), Took::Current);
