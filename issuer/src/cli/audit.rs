@@ -55,7 +55,7 @@ async fn list(seen: &Seen, arguments: &Arguments) -> Result<Answer, Failure> {
 /// The names that people know; every id is in the document for programs.
 fn line(entry: &Entry, now: UnixTime) -> [String; 6] {
     [
-        short(UnixTime::from_millis(entry.at), now),
+        short(entry.at, now),
         who(entry),
         entry.address.clone().unwrap_or_default(),
         entry.action.clone(),
@@ -115,7 +115,7 @@ mod tests {
         let some = |text: &str| Some(text.to_owned());
         Entry {
             id: "e".into(),
-            at: 1_795_252_440_000,
+            at: UnixTime::from_seconds(1_795_252_440),
             action: "client_update".into(),
             outcome: "done".into(),
             actor_kind: "operator".into(),
@@ -146,6 +146,12 @@ mod tests {
             "changed name",
         ];
         assert_eq!(line(&entry(), now), expected.map(str::to_owned));
+    }
+
+    #[test]
+    fn a_moment_is_written_as_every_command_writes_it() {
+        assert_eq!(json!(entry())["at"], json!(UnixTime::from_seconds(1_795_252_440).to_string()));
+        assert_eq!(UnixTime::from_seconds(1_795_252_440).to_string(), "2026-11-21T09:14:00Z");
     }
 
     #[test]

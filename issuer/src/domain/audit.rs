@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::ids::{ClientId, GrantId, SessionId, Tick, UserId};
 use super::text::named_values;
+use crate::clock::UnixTime;
 
 named_values!(
     /// What was done, or tried.
@@ -233,8 +234,8 @@ impl Event {
 pub struct Entry {
     /// Its id: random, and in no order.
     pub id: String,
-    /// When, in milliseconds since 1970.
-    pub at: i64,
+    /// When.
+    pub at: UnixTime,
     /// [`Action`].
     pub action: String,
     /// [`Outcome`].

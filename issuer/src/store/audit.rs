@@ -51,7 +51,7 @@ impl EntryRow {
             username: self.username,
             client_name: self.client_id.as_ref().and_then(|id| client_names.get(&ClientId::new(id.clone())).cloned()),
             id: self.id,
-            at: self.at,
+            at: UnixTime::from_millis(self.at),
             action: self.action,
             outcome: self.outcome,
             actor_kind: self.actor_kind,

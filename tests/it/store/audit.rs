@@ -52,7 +52,7 @@ on_both_databases! {
         let entry = trail(&it, Filter::default()).await.remove(0);
         assert_eq!((entry.actor_kind.as_str(), entry.actor.as_deref()), ("operator", Some("ada")));
         assert_eq!((entry.address.as_deref(), entry.request_id.as_deref()), (Some("192.0.2.1"), Some("r1")));
-        assert_eq!((entry.client_id.as_deref(), entry.detail.as_deref(), entry.at), (Some("shop"), Some("not yours"), NOW.millis()));
+        assert_eq!((entry.client_id.as_deref(), entry.detail.as_deref(), entry.at), (Some("shop"), Some("not yours"), NOW));
     }
 
     async fn names_of_today_stand_beside_the_ids_of_then(it) {
