@@ -26,34 +26,30 @@ pub(crate) struct Claims {
 }
 
 impl Claims {
-    pub(crate) fn parse(payload: &[u8]) -> Result<Self, VerifyError> {
-        let claims = parse_object(payload).map_err(|fault| json_error(fault, "payload"))?;
+    pub(crate) fn read(claims: &Object<'_>) -> Result<Self, VerifyError> {
         if claims.get("cnf").is_some() {
             return Err(VerifyError::about(Reason::UnsupportedBinding, "cnf"));
         }
         Ok(Self {
-            issuer: required(id(&claims, "iss")?, "iss")?,
-            subject: required(id(&claims, "sub")?, "sub")?,
-            audience: audience(&claims)?,
-            client_id: required(id(&claims, "client_id")?, "client_id")?,
-            jti: required(id(&claims, "jti")?, "jti")?,
-            issued_at: required(numeric_date(&claims, "iat")?, "iat")?,
-            expires_at: required(numeric_date(&claims, "exp")?, "exp")?,
-            not_before: numeric_date(&claims, "nbf")?,
-            scope: text(&claims, "scope")?.unwrap_or_default().to_owned(),
-            born: integer(&claims, "born")?,
-            sid: id(&claims, "sid")?,
-            gid: id(&claims, "gid")?,
-            auth_time: numeric_date(&claims, "auth_time")?,
-            acr: id(&claims, "acr")?,
+            issuer: issuer(claims)?.to_owned(),
+            subject: required(owned_id(claims, "sub")?, "sub")?,
+            audience: audience(claims)?,
+            client_id: required(owned_id(claims, "client_id")?, "client_id")?,
+            jti: required(owned_id(claims, "jti")?, "jti")?,
+            issued_at: required(numeric_date(claims, "iat")?, "iat")?,
+            expires_at: required(numeric_date(claims, "exp")?, "exp")?,
+            not_before: numeric_date(claims, "nbf")?,
+            scope: text(claims, "scope")?.unwrap_or_default().to_owned(),
+            born: integer(claims, "born")?,
+            sid: owned_id(claims, "sid")?,
+            gid: owned_id(claims, "gid")?,
+            auth_time: numeric_date(claims, "auth_time")?,
+            acr: owned_id(claims, "acr")?,
         })
     }
 
-    /// Judges the claims at a time in Unix milliseconds.
+    /// Judges the claims at a time in Unix milliseconds. The issuer was judged when its policy was chosen.
     pub(crate) fn check(&self, policy: &Policy, now_millis: i64) -> Result<(), VerifyError> {
-        if policy.issuer.as_ref().is_some_and(|issuer| *issuer != self.issuer) {
-            return Err(VerifyError::quoting(Reason::WrongIssuer, "iss", &self.issuer));
-        }
         if policy.audiences.as_ref().is_some_and(|ours| !self.audience.iter().any(|aud| ours.contains(aud))) {
             let first = self.audience.first().map(String::as_str).unwrap_or_default();
             return Err(VerifyError::quoting(Reason::WrongAudience, "aud", first));
@@ -81,6 +77,16 @@ impl Claims {
     }
 }
 
+/// The object that a token's payload has to be; nothing in it has been verified.
+pub(crate) fn payload_object(payload: &[u8]) -> Result<Object<'_>, VerifyError> {
+    parse_object(payload).map_err(|fault| json_error(fault, "payload"))
+}
+
+/// Whom a token claims to come from.
+pub(crate) fn issuer<'c>(claims: &'c Object<'_>) -> Result<&'c str, VerifyError> {
+    required(id(claims, "iss")?, "iss")
+}
+
 /// Identifiers longer than this are refused.
 const MAX_ID_LEN: usize = 512;
 
@@ -99,11 +105,15 @@ fn text<'c>(claims: &'c Object<'_>, name: &'static str) -> Result<Option<&'c str
     claims.get(name).map(|value| value.as_str().ok_or_else(|| malformed(name))).transpose()
 }
 
-fn id(claims: &Object<'_>, name: &'static str) -> Result<Option<String>, VerifyError> {
+fn id<'c>(claims: &'c Object<'_>, name: &'static str) -> Result<Option<&'c str>, VerifyError> {
     match text(claims, name)? {
         Some(id) if id.is_empty() || id.len() > MAX_ID_LEN => Err(malformed(name)),
-        found => Ok(found.map(str::to_owned)),
+        found => Ok(found),
     }
+}
+
+fn owned_id(claims: &Object<'_>, name: &'static str) -> Result<Option<String>, VerifyError> {
+    Ok(id(claims, name)?.map(str::to_owned))
 }
 
 fn integer(claims: &Object<'_>, name: &'static str) -> Result<Option<u64>, VerifyError> {

@@ -13,6 +13,7 @@ mod escape;
 mod header;
 #[cfg(feature = "http")]
 mod http;
+mod issuer;
 mod issuer_url;
 mod json;
 mod keys;

@@ -1,8 +1,8 @@
-//! What one verifier demands of every token. It is fixed when the verifier is built; nothing in a token can widen it.
+//! What a verifier demands of every token of one issuer. It is fixed when the verifier is built; nothing in a token can widen it.
 
 use std::time::Duration;
 
-/// What is demanded; `None` stands for a check that the service has waived by name.
+/// What is demanded of one issuer's tokens; `None` stands for a check that the service has waived by name.
 #[derive(Debug, Clone)]
 pub(crate) struct Policy {
     pub(crate) issuer: Option<String>,
@@ -10,6 +10,8 @@ pub(crate) struct Policy {
     pub(crate) leeway: Duration,
     pub(crate) max_lifetime: Duration,
     pub(crate) max_stale: Duration,
+    /// Whether a verifier of several issuers is ready without this one.
+    pub(crate) optional: bool,
 }
 
 impl Policy {

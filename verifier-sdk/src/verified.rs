@@ -14,13 +14,16 @@ use crate::error::{Reason, VerifyError};
 #[derive(Clone)]
 pub struct Verified {
     facts: Arc<Facts>,
+    revocations_age: Option<Duration>,
 }
 
-struct Facts {
-    claims: Claims,
-    key_id: String,
-    payload: Vec<u8>,
-    revocations_age: Option<Duration>,
+/// What does not change with time: that a key of this issuer's signed these claims. It is no judgement of them.
+pub(crate) struct Facts {
+    /// Which of the verifier's issuers.
+    pub(crate) issuer: usize,
+    pub(crate) claims: Claims,
+    pub(crate) key_id: String,
+    pub(crate) payload: Vec<u8>,
 }
 
 impl Verified {
@@ -65,7 +68,7 @@ impl Verified {
     /// How old the knowledge of revocations was by which the token passed; `None` where no feed is followed, or none was heard and
     /// the verifier was built to ignore that.
     pub fn revocations_age(&self) -> Option<Duration> {
-        self.facts.revocations_age
+        self.revocations_age
     }
 
     /// Demands that what the issuer has revoked was known as of at most so long ago, for what must not be done with a token that
@@ -76,7 +79,7 @@ impl Verified {
     /// # Errors
     /// [`Reason::RevocationsStale`] or, where nothing is known, [`Reason::RevocationsMissing`]: 503, and the token may be good.
     pub fn require_fresh(&self, at_most: Duration) -> Result<(), VerifyError> {
-        match self.facts.revocations_age {
+        match self.revocations_age {
             Some(age) if age <= at_most => Ok(()),
             Some(_) => Err(VerifyError::new(Reason::RevocationsStale)),
             None => Err(VerifyError::new(Reason::RevocationsMissing)),
@@ -136,8 +139,9 @@ impl Verified {
         serde_json::from_slice(&self.facts.payload).map_err(ClaimsError)
     }
 
-    pub(crate) fn new(claims: Claims, key_id: String, payload: Vec<u8>, revocations_age: Option<Duration>) -> Self {
-        Self { facts: Arc::new(Facts { claims, key_id, payload, revocations_age }) }
+    /// Only for facts that were judged.
+    pub(crate) fn new(facts: Facts, revocations_age: Option<Duration>) -> Self {
+        Self { facts: Arc::new(facts), revocations_age }
     }
 
     fn claims_ref(&self) -> &Claims {

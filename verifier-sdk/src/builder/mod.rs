@@ -2,6 +2,7 @@
 //! the builder's type: without them there is no `build`, and waiving one has to be spelled `dangerous_`.
 
 mod revocations;
+mod several;
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -9,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::{Clock, SystemClock};
+use crate::issuer::TrustedIssuer;
 use crate::issuer_url::{check_address, check_issuer};
 use crate::keys::KeyCell;
 use crate::keys::jwks::{JwksError, KeySet};
@@ -64,6 +66,7 @@ impl VerifierBuilder<NeedsIssuer, NeedsAudience> {
             leeway: Policy::DEFAULT_LEEWAY,
             max_lifetime: Policy::DEFAULT_MAX_LIFETIME,
             max_stale: Policy::DEFAULT_MAX_STALE,
+            optional: false,
         };
         let clock = Arc::new(SystemClock::new());
         let draft = Draft {
@@ -148,6 +151,13 @@ impl<I, A> VerifierBuilder<I, A> {
         self
     }
 
+    /// Among [several issuers](Verifier::any_of), one without which the verifier is ready all the same: a service for the users of
+    /// many should not be taken out of use because one of them is down. Its tokens are answered 503 as long as its keys are missing.
+    pub fn optional(mut self) -> Self {
+        self.draft.policy.optional = true;
+        self
+    }
+
     /// Another source of time, for tests.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.draft.clock = Arc::new(clock);
@@ -204,7 +214,7 @@ impl VerifierBuilder<Given, Given> {
                 last_known_good: self.draft.last_known_good,
             })?
         };
-        let inner = Inner {
+        let issuer = TrustedIssuer {
             policy: self.draft.policy,
             clock: self.draft.clock,
             keys,
@@ -212,7 +222,7 @@ impl VerifierBuilder<Given, Given> {
             #[cfg(feature = "http")]
             follower,
         };
-        Ok(Verifier { inner: Arc::new(inner) })
+        Ok(Verifier { inner: Arc::new(Inner { first: Arc::new(issuer), others: Box::default() }) })
     }
 }
 
@@ -290,6 +300,18 @@ pub enum BuildError {
     /// Keys are to be fetched, but `build` was called outside a tokio runtime.
     #[error("keys are fetched by a tokio task, and there is no tokio runtime here")]
     NoRuntime,
+    /// There is no verifier to put together.
+    #[error("there is no verifier to put together")]
+    NoIssuer,
+    /// Two verifiers of the same issuer were to be put together.
+    #[error("two of the verifiers are of the same issuer, {0}")]
+    SameIssuer(String),
+    /// A verifier that accepts any issuer was to be put together with others.
+    #[error("one of the verifiers accepts any issuer, and would speak for the others")]
+    AnyIssuerAmongOthers,
+    /// Every one of several verifiers is optional.
+    #[error("every one of the verifiers is optional, so none tells when they are ready")]
+    AllOptional,
     /// The HTTP client could not be set up, for instance because the machine has no root certificates.
     #[error("the HTTP client could not be set up: {0}")]
     HttpClient(String),

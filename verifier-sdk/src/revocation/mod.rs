@@ -16,6 +16,7 @@ use arc_swap::ArcSwapOption;
 use crate::claims::Claims;
 use crate::clock::Clock;
 use crate::error::{Reason, VerifyError};
+use crate::issuer::TrustedIssuer;
 use crate::keys::KeyCell;
 use crate::policy::Policy;
 use crate::verifier::Verifier;
@@ -236,7 +237,7 @@ impl Now {
 }
 
 impl Verifier {
-    /// Takes in a message of the issuer's revocation feed, however it came here: over a message bus, from a sibling or a file.
+    /// Takes in a message of an issuer's revocation feed, however it came here: over a message bus, from a sibling or a file.
     /// With the feature `http` the verifier fetches them itself, and nobody has to call this.
     ///
     /// Each message is signed and chained, so its carrier need not be trusted. After [`FeedOutcome::NeedsSnapshot`] a snapshot has
@@ -245,18 +246,28 @@ impl Verifier {
     /// # Errors
     /// When the message is refused; what was known stays.
     pub fn take_revocations(&self, message: &str) -> Result<FeedOutcome, FeedError> {
-        let Self { inner } = self;
-        let outcome = inner.revocations.take(message, &inner.policy, &inner.keys, Now::of(&*inner.clock));
+        if self.inner.others.is_empty() {
+            return self.inner.first.take_revocations(message);
+        }
+        let claimed = message::claimed_issuer(message)?;
+        let issuer = self.issuers().find(|issuer| issuer.is_named(&claimed)).ok_or(FeedError::OtherIssuer)?;
+        issuer.take_revocations(message)
+    }
+}
+
+impl TrustedIssuer {
+    fn take_revocations(&self, message: &str) -> Result<FeedOutcome, FeedError> {
+        let outcome = self.revocations.take(message, &self.policy, &self.keys, self.now());
         #[cfg(feature = "http")]
         match &outcome {
             Ok(_) => {
-                inner.follower.tell();
-                let (held, keys) = (inner.revocations.held(), inner.keys.current());
+                self.follower.tell();
+                let (held, keys) = (self.revocations.held(), self.keys.current());
                 if let Some(held) = held.filter(|held| keys.is_some_and(|keys| keys.set().digest() != *held.keys)) {
-                    inner.follower.feed_says(&held.keys);
+                    self.follower.feed_says(&held.keys);
                 }
             }
-            Err(FeedError::UnknownKey(_)) => inner.follower.feed_says(message),
+            Err(FeedError::UnknownKey(_)) => self.follower.feed_says(message),
             Err(_) => {}
         }
         outcome

@@ -1,4 +1,4 @@
-//! The verifier from outside: hostile tokens (V01–V76), hostile key servers (V80–V93), the revocation feed, and axum.
+//! The verifier from outside: hostile tokens (V01–V76), several issuers, hostile key servers (V80–V93), the revocation feed, and axum.
 
 #[cfg(feature = "axum")]
 #[cfg(test)]
@@ -31,6 +31,8 @@ mod outages;
 #[cfg(feature = "http")]
 #[cfg(test)]
 mod restarts;
+#[cfg(test)]
+mod several_issuers;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
