@@ -169,7 +169,7 @@ reasons! {
     DuplicateMember     "duplicate_member"     Token       "A part of the token names a member twice.";
     BadHeader           "bad_header"           Token       "A member of the token's header has the wrong type.";
     AlgNotAllowed       "alg_not_allowed"      Token       "The token's algorithm is not accepted here.";
-    TypNotAllowed       "typ_not_allowed"      Token       "The token is not an access token.";
+    TypNotAllowed       "typ_not_allowed"      Token       "The token is not of the kind that is accepted here.";
     CriticalHeader      "critical_header"      Token       "The token demands an extension that is not understood.";
     UnencodedPayload    "unencoded_payload"    Token       "The token uses the b64 option.";
     Compressed          "compressed"           Token       "The token is compressed.";
@@ -181,6 +181,7 @@ reasons! {
     ClaimMalformed      "claim_malformed"      Token       "A claim of the token is malformed.";
     WrongIssuer         "wrong_issuer"         Token       "The token is from another issuer.";
     WrongAudience       "wrong_audience"       Token       "The token is meant for another audience.";
+    WrongClient         "wrong_client"         Token       "The token was issued to another client.";
     Expired             "expired"              Token       "The token has expired.";
     NotYetValid         "not_yet_valid"        Token       "The token is not valid yet.";
     IssuedInFuture      "issued_in_future"     Token       "The token was issued in the future.";

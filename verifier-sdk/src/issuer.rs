@@ -31,9 +31,15 @@ impl TrustedIssuer {
     /// Proves that a key of this issuer signed the token, and answers the key's `kid`. A token that names an unknown key makes the
     /// task look for newer ones, so whatever can be refused without a key has to be refused before.
     pub(crate) fn prove(&self, token: &UnverifiedToken<'_>, header: &Header, now: Now) -> Result<String, VerifyError> {
-        let kid = header.kid()?;
+        let named = header.kid();
+        if !self.policy.accept_missing_kid {
+            named.clone()?;
+        }
         let keys = self.keys.usable(now.monotonic)?;
-        let key = keys.get(kid);
+        let (kid, key) = match named {
+            Ok(kid) => (kid, keys.get(kid)),
+            Err(missing) => keys.only().map(|(kid, key)| (kid, Some(key))).ok_or(missing)?,
+        };
         if self.revocations.is_dead(kid) {
             return Err(VerifyError::quoting(Reason::Revoked, "kid", kid));
         }

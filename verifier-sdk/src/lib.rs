@@ -20,6 +20,7 @@ mod keys;
 #[cfg(feature = "http")]
 mod last_known_good;
 mod policy;
+mod profile;
 mod revocation;
 mod signature;
 mod verified;
@@ -32,6 +33,7 @@ pub use error::{Reason, VerifyError};
 pub use http::{NotReady, RefreshError};
 pub use keys::jwks::{JwksError, SkipReason, SkippedKey};
 pub use keys::{Health, KeyState};
+pub use profile::{LenientAccessToken, Profile};
 pub use revocation::follower::FeedOutcome;
 pub use revocation::message::FeedError;
 pub use revocation::{RevocationHealth, RevocationState};

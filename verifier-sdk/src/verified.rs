@@ -42,7 +42,7 @@ impl Verified {
         &self.claims_ref().issuer
     }
 
-    /// `aud`: every service that the token is meant for; one of them is this one.
+    /// `aud`: every service that the token is meant for; one of them is this one, unless that was waived.
     pub fn audience(&self) -> &[String] {
         &self.claims_ref().audience
     }
@@ -86,9 +86,9 @@ impl Verified {
         }
     }
 
-    /// `jti`: the token's own id.
-    pub fn jti(&self) -> &str {
-        &self.claims_ref().jti
+    /// `jti`: the token's own id. Only with the [lenient profile](crate::LenientAccessToken) can it be absent.
+    pub fn jti(&self) -> Option<&str> {
+        self.claims_ref().jti.as_deref()
     }
 
     /// `sid`: the browser session that the token belongs to, where it belongs to one.
@@ -108,12 +108,12 @@ impl Verified {
 
     /// `iat`, in seconds since the Unix epoch.
     pub fn issued_at(&self) -> i64 {
-        self.claims_ref().issued_at
+        self.claims_ref().period.issued_at
     }
 
     /// `exp`, in seconds since the Unix epoch.
     pub fn expires_at(&self) -> i64 {
-        self.claims_ref().expires_at
+        self.claims_ref().period.expires_at
     }
 
     /// `auth_time`: when the user last proved who they are, in seconds since the Unix epoch.

@@ -3,6 +3,7 @@
 
 mod revocations;
 mod several;
+mod tokens;
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -15,6 +16,7 @@ use crate::issuer_url::{check_address, check_issuer};
 use crate::keys::KeyCell;
 use crate::keys::jwks::{JwksError, KeySet};
 use crate::policy::Policy;
+use crate::profile::Profile;
 use crate::revocation::Revocations;
 use crate::signature;
 use crate::verifier::{Inner, Verifier};
@@ -64,7 +66,10 @@ impl VerifierBuilder<NeedsIssuer, NeedsAudience> {
             issuer: None,
             audiences: None,
             leeway: Policy::DEFAULT_LEEWAY,
-            max_lifetime: Policy::DEFAULT_MAX_LIFETIME,
+            clients: None,
+            profile: Profile::AccessToken,
+            accept_missing_kid: false,
+            max_lifetime: None,
             max_stale: Policy::DEFAULT_MAX_STALE,
             optional: false,
         };
@@ -139,22 +144,9 @@ impl<I, A> VerifierBuilder<I, A> {
         self
     }
 
-    /// The longest accepted distance from `iat` to `exp`. Default one hour.
-    pub fn max_lifetime(mut self, max_lifetime: Duration) -> Self {
-        self.draft.policy.max_lifetime = max_lifetime;
-        self
-    }
-
     /// For how long keys count after the issuer last confirmed them. Default 24 h, at most 30 days.
     pub fn max_stale(mut self, max_stale: Duration) -> Self {
         self.draft.policy.max_stale = max_stale;
-        self
-    }
-
-    /// Among [several issuers](Verifier::any_of), one without which the verifier is ready all the same: a service for the users of
-    /// many should not be taken out of use because one of them is down. Its tokens are answered 503 as long as its keys are missing.
-    pub fn optional(mut self) -> Self {
-        self.draft.policy.optional = true;
         self
     }
 
@@ -236,7 +228,10 @@ fn check(policy: &Policy, allow_plain_http: bool) -> Result<(), BuildError> {
     if policy.leeway > Policy::MAX_LEEWAY {
         return Err(BuildError::Leeway);
     }
-    if policy.max_lifetime.as_secs() == 0 {
+    if policy.clients.as_ref().is_some_and(|clients| clients.iter().any(String::is_empty)) {
+        return Err(BuildError::Client);
+    }
+    if policy.max_lifetime().as_secs() == 0 {
         return Err(BuildError::MaxLifetime);
     }
     if policy.max_stale.is_zero() || policy.max_stale > Policy::LONGEST_MAX_STALE {
@@ -261,6 +256,9 @@ pub enum BuildError {
     /// An audience is empty.
     #[error("an audience is empty")]
     Audience,
+    /// A client is empty.
+    #[error("a client is empty")]
+    Client,
     /// The leeway is above 300 s.
     #[error("the leeway is above 300 s")]
     Leeway,

@@ -182,4 +182,9 @@ impl UsableKeys {
     pub(crate) fn get(&self, kid: &str) -> Option<&dyn crate::signature::PublicKey> {
         self.0.as_ref()?.set.get(kid)
     }
+
+    /// The key and its `kid`, where there is no other.
+    pub(crate) fn only(&self) -> Option<(&str, &dyn crate::signature::PublicKey)> {
+        self.0.as_ref()?.set.only()
+    }
 }

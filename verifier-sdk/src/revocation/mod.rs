@@ -103,16 +103,18 @@ impl Revocations {
         if !self.is_followed() {
             return Ok(None);
         }
-        let born = claims.born.ok_or_else(|| VerifyError::about(Reason::ClaimMissing, "born"))?;
+        let missing = |name| VerifyError::about(Reason::ClaimMissing, name);
+        let born = claims.born.ok_or_else(|| missing("born"))?;
+        let jti = claims.jti.as_deref().ok_or_else(|| missing("jti"))?;
         let held = self.held.load();
         let Some(held) = held.as_deref() else {
             return if self.ignore_stale { Ok(None) } else { Err(VerifyError::new(Reason::RevocationsMissing)) };
         };
-        let lifetime = claims.expires_at.saturating_sub(claims.issued_at);
+        let lifetime = claims.period.expires_at.saturating_sub(claims.period.issued_at);
         if lifetime > i64::try_from(held.life.as_secs()).unwrap_or(i64::MAX) {
             return Err(VerifyError::about(Reason::LivesTooLong, "exp"));
         }
-        if let Some(level) = revoked_at(&held.cutoffs, kid, claims, born) {
+        if let Some(level) = revoked_at(&held.cutoffs, kid, claims, (jti, born)) {
             return Err(VerifyError::about(Reason::Revoked, level.name()));
         }
         if self.is_stale(held, now) && !self.ignore_stale {
@@ -214,7 +216,7 @@ impl Revocations {
 }
 
 /// The judgement of the feed's description: the levels from the widest to the narrowest.
-fn revoked_at(cutoffs: &Cutoffs, kid: &str, claims: &Claims, born: u64) -> Option<Level> {
+fn revoked_at(cutoffs: &Cutoffs, kid: &str, claims: &Claims, (jti, born): (&str, u64)) -> Option<Level> {
     let (sub, client) = (claims.subject.as_str(), claims.client_id.as_str());
     let one = |id: &Option<String>, level| id.as_deref().and_then(|id| cutoffs.tick_of(level, &[id]));
     let is_dead = |level| match level {
@@ -225,7 +227,7 @@ fn revoked_at(cutoffs: &Cutoffs, kid: &str, claims: &Claims, born: u64) -> Optio
         Level::Consent => cutoffs.tick_of(level, &[sub, client]).is_some_and(|tick| born < tick),
         Level::Session => one(&claims.sid, level).is_some_and(|tick| born < tick),
         Level::Grant => one(&claims.gid, level).is_some_and(|tick| born < tick),
-        Level::Token => cutoffs.tick_of(level, &[&claims.jti]).is_some_and(|tick| born < tick),
+        Level::Token => cutoffs.tick_of(level, &[jti]).is_some_and(|tick| born < tick),
     };
     Level::ALL.into_iter().find(|level| is_dead(*level))
 }

@@ -28,6 +28,8 @@ mod key_sets;
 #[cfg(feature = "http")]
 #[cfg(test)]
 mod outages;
+#[cfg(test)]
+mod profiles;
 #[cfg(feature = "http")]
 #[cfg(test)]
 mod restarts;
