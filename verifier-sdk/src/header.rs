@@ -26,6 +26,8 @@ pub(crate) enum Typ {
     Jwt,
     /// `at+jwt` (RFC 9068, section 2.1).
     AccessToken,
+    /// `logout+jwt` (OpenID Connect Back-Channel Logout 1.0, section 2.4).
+    LogoutToken,
     /// `passant-revocations+jwt`: a message of the revocation feed.
     Revocations,
     Other(String),
@@ -73,7 +75,7 @@ impl Header {
 }
 
 impl Typ {
-    const KNOWN: [Self; 3] = [Self::AccessToken, Self::Jwt, Self::Revocations];
+    const KNOWN: [Self; 4] = [Self::AccessToken, Self::Jwt, Self::LogoutToken, Self::Revocations];
 
     fn read(typ: Option<&str>) -> Self {
         let Some(typ) = typ else { return Self::Absent };
@@ -86,6 +88,7 @@ impl Typ {
             Self::Absent => "",
             Self::Jwt => "JWT",
             Self::AccessToken => "at+jwt",
+            Self::LogoutToken => "logout+jwt",
             Self::Revocations => "passant-revocations+jwt",
             Self::Other(typ) => typ,
         }

@@ -9,6 +9,7 @@ use crate::error::{Reason, VerifyError};
 use crate::header::Header;
 use crate::keys::{Health, KeyCell, KeyState};
 use crate::policy::Policy;
+use crate::replays::Replays;
 use crate::revocation::Revocations;
 use crate::revocation::follower::Now;
 
@@ -18,6 +19,8 @@ pub(crate) struct TrustedIssuer {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) keys: Arc<KeyCell>,
     pub(crate) revocations: Arc<Revocations>,
+    /// The logout tokens that were heard.
+    pub(crate) logouts: Replays,
     #[cfg(feature = "http")]
     pub(crate) follower: crate::http::Follower,
 }

@@ -15,6 +15,7 @@ pub(crate) struct Policy {
     pub(crate) accept_missing_kid: bool,
     pub(crate) leeway: Duration,
     pub(crate) max_lifetime: Option<Duration>,
+    pub(crate) id_token_max_lifetime: Duration,
     pub(crate) max_stale: Duration,
     /// Whether a verifier of several issuers is ready without this one.
     pub(crate) optional: bool,
@@ -23,6 +24,7 @@ pub(crate) struct Policy {
 impl Policy {
     pub(crate) const DEFAULT_LEEWAY: Duration = Duration::from_secs(60);
     pub(crate) const MAX_LEEWAY: Duration = Duration::from_secs(300);
+    pub(crate) const DEFAULT_ID_TOKEN_MAX_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
     pub(crate) const DEFAULT_MAX_STALE: Duration = Duration::from_secs(24 * 60 * 60);
     pub(crate) const LONGEST_MAX_STALE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 

@@ -119,10 +119,10 @@ impl Profile {
 }
 
 /// What betrays a token of another kind where the header's `typ` says nothing.
-struct Telltales {
+pub(crate) struct Telltales {
     /// Claims that only other kinds have.
     members: &'static [&'static str],
-    /// What Cognito says in `token_use` of the wanted kind.
+    /// What Cognito says of the wanted kind in `token_use`.
     token_use: &'static str,
     /// What Keycloak says in the claim `typ` of other kinds.
     typs: &'static [&'static str],
@@ -134,8 +134,11 @@ const NOT_ACCESS_TOKENS: Telltales = Telltales {
     typs: &["ID", "Refresh", "Offline", "Logout"],
 };
 
+pub(crate) const NOT_ID_TOKENS: Telltales =
+    Telltales { members: &["events"], token_use: "id", typs: &["Bearer", "DPoP", "Refresh", "Offline", "Logout"] };
+
 impl Telltales {
-    fn refuse(&self, claims: &Object<'_>) -> Result<(), VerifyError> {
+    pub(crate) fn refuse(&self, claims: &Object<'_>) -> Result<(), VerifyError> {
         let name = if let Some(name) = self.members.iter().find(|name| claims.get(name).is_some()) {
             name
         } else if text(claims, "token_use")?.is_some_and(|used_as| used_as != self.token_use) {

@@ -136,7 +136,7 @@ impl Verified {
     /// # Errors
     /// When the claims do not fit the type.
     pub fn claims<T: DeserializeOwned>(&self) -> Result<T, ClaimsError> {
-        serde_json::from_slice(&self.facts.payload).map_err(ClaimsError)
+        claims_as(&self.facts.payload)
     }
 
     /// Only for facts that were judged.
@@ -157,6 +157,11 @@ impl fmt::Debug for Verified {
             .field("jti", &self.jti())
             .finish_non_exhaustive()
     }
+}
+
+/// Reads a payload that was verified.
+pub(crate) fn claims_as<T: DeserializeOwned>(payload: &[u8]) -> Result<T, ClaimsError> {
+    serde_json::from_slice(payload).map_err(ClaimsError)
 }
 
 /// The claims of a verified token do not fit the type that a service asked for.

@@ -17,6 +17,7 @@ use crate::keys::KeyCell;
 use crate::keys::jwks::{JwksError, KeySet};
 use crate::policy::Policy;
 use crate::profile::Profile;
+use crate::replays::Replays;
 use crate::revocation::Revocations;
 use crate::signature;
 use crate::verifier::{Inner, Verifier};
@@ -70,6 +71,7 @@ impl VerifierBuilder<NeedsIssuer, NeedsAudience> {
             profile: Profile::AccessToken,
             accept_missing_kid: false,
             max_lifetime: None,
+            id_token_max_lifetime: Policy::DEFAULT_ID_TOKEN_MAX_LIFETIME,
             max_stale: Policy::DEFAULT_MAX_STALE,
             optional: false,
         };
@@ -211,6 +213,7 @@ impl VerifierBuilder<Given, Given> {
             clock: self.draft.clock,
             keys,
             revocations,
+            logouts: Replays::default(),
             #[cfg(feature = "http")]
             follower,
         };
@@ -231,7 +234,7 @@ fn check(policy: &Policy, allow_plain_http: bool) -> Result<(), BuildError> {
     if policy.clients.as_ref().is_some_and(|clients| clients.iter().any(String::is_empty)) {
         return Err(BuildError::Client);
     }
-    if policy.max_lifetime().as_secs() == 0 {
+    if policy.max_lifetime().as_secs() == 0 || policy.id_token_max_lifetime.as_secs() == 0 {
         return Err(BuildError::MaxLifetime);
     }
     if policy.max_stale.is_zero() || policy.max_stale > Policy::LONGEST_MAX_STALE {
@@ -262,8 +265,8 @@ pub enum BuildError {
     /// The leeway is above 300 s.
     #[error("the leeway is above 300 s")]
     Leeway,
-    /// The longest lifetime is below one second.
-    #[error("max_lifetime is below one second")]
+    /// A longest lifetime is below one second.
+    #[error("max_lifetime or id_token_max_lifetime is below one second")]
     MaxLifetime,
     /// `max_stale` is zero or above 30 days.
     #[error("max_stale is zero or above 30 days")]

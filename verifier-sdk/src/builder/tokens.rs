@@ -25,6 +25,12 @@ impl<I, A> VerifierBuilder<I, A> {
         self
     }
 
+    /// The longest accepted distance from `iat` to `exp` of an ID token. Default 24 hours.
+    pub fn id_token_max_lifetime(mut self, max_lifetime: Duration) -> Self {
+        self.draft.policy.id_token_max_lifetime = max_lifetime;
+        self
+    }
+
     /// Verifies tokens that name no key with the only key of the issuer's set (OpenID Connect Core 1.0, section 10.1). While the set
     /// has more than one, as it must in every rotation, such tokens are refused: keys are not tried one by one. Nor is a new key looked
     /// for when a token of it arrives, since nothing tells it from a forged one.

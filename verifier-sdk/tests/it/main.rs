@@ -20,11 +20,15 @@ mod hostile_feeds;
 #[cfg(feature = "http")]
 #[cfg(test)]
 mod hostile_servers;
+#[cfg(test)]
+mod id_tokens;
 #[cfg(feature = "http")]
 #[cfg(test)]
 mod key_server;
 #[cfg(test)]
 mod key_sets;
+#[cfg(test)]
+mod logout_tokens;
 #[cfg(feature = "http")]
 #[cfg(test)]
 mod outages;

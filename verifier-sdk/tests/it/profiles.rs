@@ -3,7 +3,7 @@
 use passant_verifier::{LenientAccessToken, ManualClock, Profile, Reason, Verifier, VerifierBuilder};
 use serde_json::{Value, json};
 
-use crate::support::{AUDIENCE, ISSUER, NOW, TestKey, claims, claims_with, claims_without, fixed, jwks, reason};
+use crate::support::{AUDIENCE, ISSUER, NOW, TestKey, claims, claims_with, claims_without, fixed, jwks, reason, typed};
 
 fn builder() -> VerifierBuilder<passant_verifier::Given, passant_verifier::NeedsAudience> {
     Verifier::builder().issuer(ISSUER).static_jwks(jwks(&[TestKey::first().jwk()])).clock(ManualClock::at(NOW))
@@ -11,16 +11,6 @@ fn builder() -> VerifierBuilder<passant_verifier::Given, passant_verifier::Needs
 
 fn lenient() -> Verifier {
     builder().audience(AUDIENCE).profile(LenientAccessToken::new()).build().unwrap()
-}
-
-/// Signs claims below a header with this `typ`, or without any.
-fn typed(typ: Option<&str>, claims: &Value) -> String {
-    let mut header = TestKey::first().header();
-    match typ {
-        Some(typ) => header["typ"] = json!(typ),
-        None => drop(header.as_object_mut().unwrap().remove("typ")),
-    }
-    TestKey::first().sign_text(&header.to_string(), &claims.to_string())
 }
 
 fn auth0() -> Value {
