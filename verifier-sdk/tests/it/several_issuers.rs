@@ -82,8 +82,14 @@ fn every_setting_is_its_own_issuers() {
         reason(&both, &key.sign(&claims))
     };
     assert_eq!((judged(ISSUER, AUDIENCE, 10), judged(ISSUER, AUDIENCE, 600)), (None, None));
-    assert_eq!((judged(ISSUER, "stock-api", 10), judged(OTHER, AUDIENCE, 71)), (Some(Reason::WrongAudience), Some(Reason::WrongAudience)));
-    assert_eq!((judged(OTHER, "stock-api", 60), judged(OTHER, "stock-api", 80)), (Some(Reason::Expired), Some(Reason::LivesTooLong)));
+    assert_eq!(
+        (judged(ISSUER, "stock-api", 10), judged(OTHER, AUDIENCE, 71)),
+        (Some(Reason::WrongAudience), Some(Reason::WrongAudience))
+    );
+    assert_eq!(
+        (judged(OTHER, "stock-api", 60), judged(OTHER, "stock-api", 80)),
+        (Some(Reason::Expired), Some(Reason::LivesTooLong))
+    );
 }
 
 #[test]
