@@ -2,6 +2,8 @@
 //! the builder's type: without them there is no `build`, and waiving one has to be spelled `dangerous_`.
 
 mod revocations;
+mod several;
+mod tokens;
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -9,10 +11,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::{Clock, SystemClock};
+use crate::issuer::TrustedIssuer;
 use crate::issuer_url::{check_address, check_issuer};
 use crate::keys::KeyCell;
 use crate::keys::jwks::{JwksError, KeySet};
 use crate::policy::Policy;
+use crate::profile::Profile;
+use crate::replays::Replays;
 use crate::revocation::Revocations;
 use crate::signature;
 use crate::verifier::{Inner, Verifier};
@@ -62,8 +67,13 @@ impl VerifierBuilder<NeedsIssuer, NeedsAudience> {
             issuer: None,
             audiences: None,
             leeway: Policy::DEFAULT_LEEWAY,
-            max_lifetime: Policy::DEFAULT_MAX_LIFETIME,
+            clients: None,
+            profile: Profile::AccessToken,
+            accept_missing_kid: false,
+            max_lifetime: None,
+            id_token_max_lifetime: Policy::DEFAULT_ID_TOKEN_MAX_LIFETIME,
             max_stale: Policy::DEFAULT_MAX_STALE,
+            optional: false,
         };
         let clock = Arc::new(SystemClock::new());
         let draft = Draft {
@@ -136,12 +146,6 @@ impl<I, A> VerifierBuilder<I, A> {
         self
     }
 
-    /// The longest accepted distance from `iat` to `exp`. Default one hour.
-    pub fn max_lifetime(mut self, max_lifetime: Duration) -> Self {
-        self.draft.policy.max_lifetime = max_lifetime;
-        self
-    }
-
     /// For how long keys count after the issuer last confirmed them. Default 24 h, at most 30 days.
     pub fn max_stale(mut self, max_stale: Duration) -> Self {
         self.draft.policy.max_stale = max_stale;
@@ -204,15 +208,16 @@ impl VerifierBuilder<Given, Given> {
                 last_known_good: self.draft.last_known_good,
             })?
         };
-        let inner = Inner {
+        let issuer = TrustedIssuer {
             policy: self.draft.policy,
             clock: self.draft.clock,
             keys,
             revocations,
+            logouts: Replays::default(),
             #[cfg(feature = "http")]
             follower,
         };
-        Ok(Verifier { inner: Arc::new(inner) })
+        Ok(Verifier { inner: Arc::new(Inner { first: Arc::new(issuer), others: Box::default() }) })
     }
 }
 
@@ -226,7 +231,10 @@ fn check(policy: &Policy, allow_plain_http: bool) -> Result<(), BuildError> {
     if policy.leeway > Policy::MAX_LEEWAY {
         return Err(BuildError::Leeway);
     }
-    if policy.max_lifetime.as_secs() == 0 {
+    if policy.clients.as_ref().is_some_and(|clients| clients.iter().any(String::is_empty)) {
+        return Err(BuildError::Client);
+    }
+    if policy.max_lifetime().as_secs() == 0 || policy.id_token_max_lifetime.as_secs() == 0 {
         return Err(BuildError::MaxLifetime);
     }
     if policy.max_stale.is_zero() || policy.max_stale > Policy::LONGEST_MAX_STALE {
@@ -251,11 +259,14 @@ pub enum BuildError {
     /// An audience is empty.
     #[error("an audience is empty")]
     Audience,
+    /// A client is empty.
+    #[error("a client is empty")]
+    Client,
     /// The leeway is above 300 s.
     #[error("the leeway is above 300 s")]
     Leeway,
-    /// The longest lifetime is below one second.
-    #[error("max_lifetime is below one second")]
+    /// A longest lifetime is below one second.
+    #[error("max_lifetime or id_token_max_lifetime is below one second")]
     MaxLifetime,
     /// `max_stale` is zero or above 30 days.
     #[error("max_stale is zero or above 30 days")]
@@ -290,6 +301,18 @@ pub enum BuildError {
     /// Keys are to be fetched, but `build` was called outside a tokio runtime.
     #[error("keys are fetched by a tokio task, and there is no tokio runtime here")]
     NoRuntime,
+    /// There is no verifier to put together.
+    #[error("there is no verifier to put together")]
+    NoIssuer,
+    /// Two verifiers of the same issuer were to be put together.
+    #[error("two of the verifiers are of the same issuer, {0}")]
+    SameIssuer(String),
+    /// A verifier that accepts any issuer was to be put together with others.
+    #[error("one of the verifiers accepts any issuer, and would speak for the others")]
+    AnyIssuerAmongOthers,
+    /// Every one of several verifiers is optional.
+    #[error("every one of the verifiers is optional, so none tells when they are ready")]
+    AllOptional,
     /// The HTTP client could not be set up, for instance because the machine has no root certificates.
     #[error("the HTTP client could not be set up: {0}")]
     HttpClient(String),

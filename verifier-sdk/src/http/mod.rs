@@ -8,7 +8,7 @@ mod keep;
 mod refresh;
 mod schedule;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -110,6 +110,11 @@ impl Follower {
         Ok(follower)
     }
 
+    /// The file that it keeps.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        self.keeper.as_ref().map(|keeper| &*keeper.path)
+    }
+
     /// Something new was published by another hand than the tasks'.
     pub(crate) fn tell(&self) {
         self.published.send_replace(());
@@ -140,14 +145,16 @@ impl Drop for Follower {
 }
 
 impl Verifier {
-    /// Waits until tokens can be verified.
+    /// Waits until tokens can be verified, of every issuer that is not [optional](crate::VerifierBuilder::optional).
     ///
     /// # Errors
     /// When that takes longer than `timeout`.
     pub async fn ready(&self, timeout: Duration) -> Result<(), NotReady> {
         let arrival = async {
-            let mut published = self.inner.follower.published.subscribe();
-            while !self.is_ready() && published.changed().await.is_ok() {}
+            while let Some(late) = self.needed().find(|issuer| !issuer.is_ready()) {
+                let mut published = late.follower.published.subscribe();
+                while !late.is_ready() && published.changed().await.is_ok() {}
+            }
         };
         tokio::time::timeout(timeout, arrival).await.map_err(|_| {
             let health = self.health();
@@ -155,19 +162,24 @@ impl Verifier {
         })
     }
 
-    /// Fetches the keys now and waits for the outcome. For tests and for an administrator's hand: the background task needs no
-    /// reminding, and this has no budget. With fixed keys it does nothing.
+    /// Fetches the keys now, those of every issuer, and waits for the outcome. For tests and for an administrator's hand: the
+    /// background tasks need no reminding, and this has no budget. With fixed keys it does nothing.
     ///
     /// # Errors
-    /// When the attempt fails; the keys held so far stay.
+    /// When an attempt fails, the first of them; the keys held so far stay.
     pub async fn refresh(&self) -> Result<(), RefreshError> {
-        let Some(key_task) = &self.inner.follower.key_task else {
-            return Ok(());
-        };
-        let (asker, answer) = oneshot::channel();
-        let gone = || RefreshError("the background task has ended with its runtime".into());
-        key_task.send(Command::Refresh(asker)).await.map_err(|_| gone())?;
-        answer.await.map_err(|_| gone())?
+        let mut answers = Vec::new();
+        for key_task in self.issuers().filter_map(|issuer| issuer.follower.key_task.as_ref()) {
+            let (asker, answer) = oneshot::channel();
+            let _ = key_task.send(Command::Refresh(asker)).await;
+            answers.push(answer);
+        }
+        let mut outcome = Ok(());
+        for answer in answers {
+            let gone = |_| Err(RefreshError("the background task has ended with its runtime".into()));
+            outcome = outcome.and(answer.await.unwrap_or_else(gone));
+        }
+        outcome
     }
 }
 

@@ -56,6 +56,12 @@ impl KeySet {
         self.keys.get(kid).map(AsRef::as_ref)
     }
 
+    /// The key and its `kid`, where there is no other.
+    pub(crate) fn only(&self) -> Option<(&str, &dyn PublicKey)> {
+        let mut keys = self.keys.iter().map(|(kid, key)| (&**kid, &**key));
+        keys.next().filter(|_| self.keys.len() == 1)
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.keys.len()
     }

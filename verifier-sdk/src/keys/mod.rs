@@ -31,6 +31,8 @@ pub enum KeyState {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Health {
+    /// The issuer whose keys and revocations these are; `None` where any issuer is accepted.
+    pub issuer: Option<String>,
     /// The age of the keys.
     pub keys: KeyState,
     /// How many keys can be used.
@@ -132,6 +134,7 @@ impl KeyCell {
         let usable_keys = snapshot.map_or(0, |snapshot| snapshot.set.len()).saturating_sub(dead.len());
         skipped_keys.extend(dead.iter().map(|kid| SkippedKey { kid: Some(escaped(kid)), reason: SkipReason::Revoked }));
         Health {
+            issuer: None,
             keys: self.state_of(snapshot, now),
             usable_keys,
             skipped_keys,
@@ -178,5 +181,10 @@ pub(crate) struct UsableKeys(Guard<Option<Arc<Snapshot>>>);
 impl UsableKeys {
     pub(crate) fn get(&self, kid: &str) -> Option<&dyn crate::signature::PublicKey> {
         self.0.as_ref()?.set.get(kid)
+    }
+
+    /// The key and its `kid`, where there is no other.
+    pub(crate) fn only(&self) -> Option<(&str, &dyn crate::signature::PublicKey)> {
+        self.0.as_ref()?.set.only()
     }
 }

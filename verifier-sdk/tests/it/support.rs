@@ -60,6 +60,16 @@ impl TestKey {
     }
 }
 
+/// Signs claims with the first key below a header with this `typ`, or without any.
+pub(crate) fn typed(typ: Option<&str>, claims: &Value) -> String {
+    let mut header = TestKey::first().header();
+    match typ {
+        Some(typ) => header["typ"] = json!(typ),
+        None => drop(header.as_object_mut().unwrap().remove("typ")),
+    }
+    TestKey::first().sign_text(&header.to_string(), &claims.to_string())
+}
+
 pub(crate) fn b64(bytes: &[u8]) -> String {
     Base64UrlUnpadded::encode_string(bytes)
 }
