@@ -1,11 +1,9 @@
 //! The JOSE header, judged. It is written by whoever made the token, so it may only agree with what this verifier already
 //! decided; keys and addresses that it offers (`jwk`, `jku`, `x5c`, `x5u`) are never looked at.
 
+use crate::algorithm::Algorithm;
 use crate::error::{Reason, VerifyError};
 use crate::json::{JsonFault, Object, Value, parse_object};
-
-/// The only algorithm accepted so far.
-pub(crate) const ALGORITHM: &str = "RS256";
 
 /// Longer key ids are treated as unknown.
 pub(crate) const MAX_KID_LEN: usize = 128;
@@ -13,12 +11,20 @@ pub(crate) const MAX_KID_LEN: usize = 128;
 /// What an access token's `typ` says.
 pub(crate) const ACCESS_TOKEN: &str = "at+jwt";
 
-/// Judges the header of a JWS that is to be of this type, and returns the `kid` that it names.
-pub(crate) fn accepted_kid(header: &[u8], wanted_typ: &str) -> Result<String, VerifyError> {
+/// A header that agrees with what the verifier decided: which key is claimed to have signed, and by what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct AcceptedHeader {
+    pub(crate) kid: String,
+    pub(crate) algorithm: Algorithm,
+}
+
+/// Judges the header of a JWS that is to be of this type and signed by one of these algorithms.
+pub(crate) fn accepted(header: &[u8], wanted_typ: &str, algorithms: &[Algorithm]) -> Result<AcceptedHeader, VerifyError> {
     let header = parse_object(header).map_err(|fault| json_error(fault, "header"))?;
-    if text(&header, "alg")? != Some(ALGORITHM) {
-        return Err(VerifyError::quoting(Reason::AlgNotAllowed, "alg", text(&header, "alg")?.unwrap_or_default()));
-    }
+    let alg = text(&header, "alg")?.unwrap_or_default();
+    let algorithm = Algorithm::from_name(alg)
+        .filter(|algorithm| algorithms.contains(algorithm))
+        .ok_or_else(|| VerifyError::quoting(Reason::AlgNotAllowed, "alg", alg))?;
     for (member, reason) in [
         ("crit", Reason::CriticalHeader),
         ("b64", Reason::UnencodedPayload),
@@ -40,7 +46,7 @@ pub(crate) fn accepted_kid(header: &[u8], wanted_typ: &str) -> Result<String, Ve
     if !is_kid(kid) {
         return Err(VerifyError::quoting(Reason::UnknownKey, "kid", kid));
     }
-    Ok(kid.to_owned())
+    Ok(AcceptedHeader { kid: kid.to_owned(), algorithm })
 }
 
 /// Whether a text can be a key id at all: 1 to 128 printable ASCII characters.
@@ -76,17 +82,17 @@ fn text<'h>(header: &'h Object<'_>, member: &'static str) -> Result<Option<&'h s
 mod tests {
     use super::*;
 
+    const RS256: &[Algorithm] = &[Algorithm::Rs256];
+
     fn refused(header: &str) -> Reason {
-        accepted_kid(header.as_bytes(), ACCESS_TOKEN).expect_err(header).reason()
+        accepted(header.as_bytes(), ACCESS_TOKEN, RS256).expect_err(header).reason()
     }
 
     #[test]
     fn v33_only_the_two_spellings_of_an_access_token_pass() {
         for typ in ["at+jwt", "AT+JWT", "application/at+jwt", "Application/AT+jwt"] {
-            assert_eq!(
-                accepted_kid(format!(r#"{{"alg":"RS256","typ":"{typ}","kid":"k"}}"#).as_bytes(), ACCESS_TOKEN).unwrap(),
-                "k"
-            );
+            let header = format!(r#"{{"alg":"RS256","typ":"{typ}","kid":"k"}}"#);
+            assert_eq!(accepted(header.as_bytes(), ACCESS_TOKEN, RS256).unwrap().kid, "k");
         }
         for typ in [
             "JWT",
@@ -138,6 +144,18 @@ mod tests {
     }
 
     #[test]
+    fn v06_an_algorithm_is_accepted_only_where_it_is_listed() {
+        for algorithm in Algorithm::ALL {
+            let header = format!(r#"{{"alg":"{algorithm}","typ":"at+jwt","kid":"k"}}"#);
+            let accepted_by =
+                |listed: &[Algorithm]| accepted(header.as_bytes(), ACCESS_TOKEN, listed).map(|header| header.algorithm);
+            assert_eq!(accepted_by(&[*algorithm]).unwrap(), *algorithm);
+            let others: Vec<_> = Algorithm::ALL.iter().copied().filter(|other| other != algorithm).collect();
+            assert_eq!(accepted_by(&others).unwrap_err().reason(), Reason::AlgNotAllowed, "{algorithm}");
+        }
+    }
+
+    #[test]
     fn v17_v30_v31_v32_v35_extensions_that_change_the_meaning_are_refused() {
         for (member, reason) in [
             (r#""crit":["exp"]"#, Reason::CriticalHeader),
@@ -171,6 +189,6 @@ mod tests {
     fn v20_v21_v22_v38_offered_keys_and_white_space_are_ignored() {
         let header = r#" { "jku":"http://169.254.169.254/", "jwk":{"kty":"RSA"}, "x5u":"file:///etc/passwd", "x5c":["MII"], "x5t":"a",
             "alg" : "RS256" , "typ":"at+jwt", "kid":"k" } "#;
-        assert_eq!(accepted_kid(header.as_bytes(), ACCESS_TOKEN).unwrap(), "k");
+        assert_eq!(accepted(header.as_bytes(), ACCESS_TOKEN, RS256).unwrap().kid, "k");
     }
 }

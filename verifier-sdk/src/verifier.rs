@@ -9,11 +9,12 @@ use crate::claims::Claims;
 use crate::clock::Clock;
 use crate::compact::UnverifiedToken;
 use crate::error::{Reason, VerifyError};
-use crate::header::{ACCESS_TOKEN, accepted_kid};
+use crate::header::{ACCESS_TOKEN, AcceptedHeader, accepted};
 use crate::keys::{Health, KeyCell, KeyState};
 use crate::policy::Policy;
 use crate::revocation::Revocations;
 use crate::revocation::follower::Now;
+use crate::signature::SignatureFault;
 use crate::verified::Verified;
 
 /// Checks access tokens of one issuer for one service. Clones are cheap and share everything; dropping the last one ends
@@ -47,7 +48,7 @@ impl Verifier {
     /// The first check that the token fails; see [`VerifyError::is_token_fault`] for whose fault it is.
     pub fn verify(&self, token: &str) -> Result<Verified, VerifyError> {
         let token = UnverifiedToken::parse(token)?;
-        let kid = accepted_kid(&token.header, ACCESS_TOKEN)?;
+        let AcceptedHeader { kid, algorithm } = accepted(&token.header, ACCESS_TOKEN, &self.inner.policy.algorithms)?;
         let claims = Claims::parse(&token.payload)?;
         claims.check(&self.inner.policy, self.inner.clock.unix_millis())?;
 
@@ -59,9 +60,10 @@ impl Verifier {
             self.look_for(&kid);
             return Err(VerifyError::quoting(Reason::UnknownKey, "kid", &kid));
         };
-        if !key.verify(token.signing_input, &token.signature) {
-            return Err(VerifyError::quoting(Reason::BadSignature, "kid", &kid));
-        }
+        key.verify(algorithm, token.signing_input, &token.signature).map_err(|fault| match fault {
+            SignatureFault::OtherAlgorithm => VerifyError::quoting(Reason::AlgMismatch, "kid", &kid),
+            SignatureFault::Wrong => VerifyError::quoting(Reason::BadSignature, "kid", &kid),
+        })?;
         let known_as_of = self.inner.revocations.judge(&kid, &claims, self.now())?;
         Ok(Verified::new(claims, kid, token.payload, known_as_of))
     }
