@@ -72,7 +72,7 @@ impl VerifyError {
     pub fn retry_after(&self) -> Option<Duration> {
         match self.reason {
             Reason::KeysMissing | Reason::RevocationsMissing => Some(Duration::from_secs(1)),
-            Reason::KeysTooOld | Reason::RevocationsStale => Some(Duration::from_secs(5)),
+            Reason::KeysTooOld | Reason::RevocationsStale | Reason::TooManyHeard => Some(Duration::from_secs(5)),
             _ => None,
         }
     }
@@ -169,28 +169,36 @@ reasons! {
     DuplicateMember     "duplicate_member"     Token       "A part of the token names a member twice.";
     BadHeader           "bad_header"           Token       "A member of the token's header has the wrong type.";
     AlgNotAllowed       "alg_not_allowed"      Token       "The token's algorithm is not accepted here.";
-    TypNotAllowed       "typ_not_allowed"      Token       "The token is not an access token.";
+    TypNotAllowed       "typ_not_allowed"      Token       "The token is not of the kind that is accepted here.";
     CriticalHeader      "critical_header"      Token       "The token demands an extension that is not understood.";
     UnencodedPayload    "unencoded_payload"    Token       "The token uses the b64 option.";
     Compressed          "compressed"           Token       "The token is compressed.";
     Nested              "nested"               Token       "The token holds another token.";
     MissingKid          "missing_kid"          Token       "The token does not name its key.";
     UnknownKey          "unknown_key"          Token       "The token names a key that is not known.";
+    AlgMismatch         "alg_mismatch"         Token       "The token's algorithm is not the one of the key that it names.";
     BadSignature        "bad_signature"        Token       "The token's signature is wrong.";
     ClaimMissing        "claim_missing"        Token       "The token lacks a required claim.";
     ClaimMalformed      "claim_malformed"      Token       "A claim of the token is malformed.";
     WrongIssuer         "wrong_issuer"         Token       "The token is from another issuer.";
     WrongAudience       "wrong_audience"       Token       "The token is meant for another audience.";
+    WrongClient         "wrong_client"         Token       "The token was issued to another client.";
     Expired             "expired"              Token       "The token has expired.";
     NotYetValid         "not_yet_valid"        Token       "The token is not valid yet.";
     IssuedInFuture      "issued_in_future"     Token       "The token was issued in the future.";
     LivesTooLong        "lives_too_long"       Token       "The token lives longer than is accepted here.";
+    WrongNonce          "wrong_nonce"          Token       "The token answers another request.";
+    WrongHash           "wrong_hash"           Token       "The token was issued with another access token or code.";
+    WrongAcr            "wrong_acr"            Token       "The user signed in by other means than are demanded.";
+    SignInTooOld        "sign_in_too_old"      Token       "The user signed in too long ago.";
+    Replayed            "replayed"             Token       "The token was used before.";
     UnsupportedBinding  "unsupported_binding"  Token       "The token is bound to a key, which is not checked here.";
     InsufficientScope   "insufficient_scope"   Forbidden   "The token lacks a required scope.";
     Revoked             "revoked"              Token       "The token was revoked.";
     KeysMissing         "keys_missing"         Unavailable "The issuer's keys are not known yet.";
     KeysTooOld          "keys_too_old"         Unavailable "The issuer's keys could not be refreshed for too long.";
     RevocationsMissing  "revocations_missing"  Unavailable "What the issuer has revoked is not known yet.";
+    TooManyHeard        "too_many_heard"       Unavailable "Too many logout tokens are remembered to hear another.";
     RevocationsStale    "revocations_stale"    Unavailable "What the issuer has revoked was last heard too long ago.";
 }
 

@@ -1,46 +1,110 @@
 //! The JOSE header, judged. It is written by whoever made the token, so it may only agree with what this verifier already
 //! decided; keys and addresses that it offers (`jwk`, `jku`, `x5c`, `x5u`) are never looked at.
 
+use crate::algorithm::Algorithm;
 use crate::error::{Reason, VerifyError};
 use crate::json::{JsonFault, Object, Value, parse_object};
-
-/// The only algorithm accepted so far.
-pub(crate) const ALGORITHM: &str = "RS256";
 
 /// Longer key ids are treated as unknown.
 pub(crate) const MAX_KID_LEN: usize = 128;
 
-/// What an access token's `typ` says.
-pub(crate) const ACCESS_TOKEN: &str = "at+jwt";
+/// A header that was read: nothing in it changes what the token means, and its algorithm is accepted. Whether the token is of the
+/// right kind is for its issuer's policy to say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Header {
+    typ: Typ,
+    kid: Option<String>,
+    algorithm: Algorithm,
+}
 
-/// Judges the header of a JWS that is to be of this type, and returns the `kid` that it names.
-pub(crate) fn accepted_kid(header: &[u8], wanted_typ: &str) -> Result<String, VerifyError> {
-    let header = parse_object(header).map_err(|fault| json_error(fault, "header"))?;
-    if text(&header, "alg")? != Some(ALGORITHM) {
-        return Err(VerifyError::quoting(Reason::AlgNotAllowed, "alg", text(&header, "alg")?.unwrap_or_default()));
+/// What `typ` says a JWS is, as far as any policy cares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Typ {
+    Absent,
+    /// `JWT`, which says nothing.
+    Jwt,
+    /// `at+jwt` (RFC 9068, section 2.1).
+    AccessToken,
+    /// `logout+jwt` (OpenID Connect Back-Channel Logout 1.0, section 2.4).
+    LogoutToken,
+    /// `passant-revocations+jwt`: a message of the revocation feed.
+    Revocations,
+    Other(String),
+}
+
+impl Header {
+    pub(crate) fn parse(header: &[u8]) -> Result<Self, VerifyError> {
+        let header = parse_object(header).map_err(|fault| json_error(fault, "header"))?;
+        let alg = text(&header, "alg")?.unwrap_or_default();
+        let algorithm = Algorithm::from_name(alg).ok_or_else(|| VerifyError::quoting(Reason::AlgNotAllowed, "alg", alg))?;
+        for (member, reason) in [
+            ("crit", Reason::CriticalHeader),
+            ("b64", Reason::UnencodedPayload),
+            ("zip", Reason::Compressed),
+            ("enc", Reason::Encrypted),
+        ] {
+            if header.get(member).is_some() {
+                return Err(VerifyError::about(reason, member));
+            }
+        }
+        if text(&header, "cty")?.is_some_and(|cty| is_media_type(cty, "jwt")) {
+            return Err(VerifyError::new(Reason::Nested));
+        }
+        let kid = text(&header, "kid")?;
+        if let Some(odd) = kid.filter(|kid| !is_kid(kid)) {
+            return Err(VerifyError::quoting(Reason::UnknownKey, "kid", odd));
+        }
+        Ok(Self { typ: Typ::read(text(&header, "typ")?), kid: kid.map(str::to_owned), algorithm })
     }
-    for (member, reason) in [
-        ("crit", Reason::CriticalHeader),
-        ("b64", Reason::UnencodedPayload),
-        ("zip", Reason::Compressed),
-        ("enc", Reason::Encrypted),
-    ] {
-        if header.get(member).is_some() {
-            return Err(VerifyError::about(reason, member));
+
+    /// Refuses a JWS that says to be something else than these.
+    pub(crate) fn require_typ(&self, accepted: &[Typ]) -> Result<(), VerifyError> {
+        if accepted.contains(&self.typ) {
+            Ok(())
+        } else {
+            Err(VerifyError::quoting(Reason::TypNotAllowed, "typ", self.typ.name()))
         }
     }
-    if text(&header, "cty")?.is_some_and(|cty| is_media_type(cty, "jwt")) {
-        return Err(VerifyError::new(Reason::Nested));
+
+    /// Refuses a JWS that is signed by another algorithm than these.
+    pub(crate) fn require_algorithm(&self, accepted: &[Algorithm]) -> Result<(), VerifyError> {
+        if accepted.contains(&self.algorithm) {
+            Ok(())
+        } else {
+            Err(VerifyError::quoting(Reason::AlgNotAllowed, "alg", self.algorithm.name()))
+        }
     }
-    let typ = text(&header, "typ")?.unwrap_or_default();
-    if !is_media_type(typ, wanted_typ) {
-        return Err(VerifyError::quoting(Reason::TypNotAllowed, "typ", typ));
+
+    /// The algorithm that it names: one that is known, and perhaps not accepted.
+    pub(crate) fn algorithm(&self) -> Algorithm {
+        self.algorithm
     }
-    let kid = text(&header, "kid")?.ok_or_else(|| VerifyError::new(Reason::MissingKid))?;
-    if !is_kid(kid) {
-        return Err(VerifyError::quoting(Reason::UnknownKey, "kid", kid));
+
+    /// The key that it names.
+    pub(crate) fn kid(&self) -> Result<&str, VerifyError> {
+        self.kid.as_deref().ok_or_else(|| VerifyError::new(Reason::MissingKid))
     }
-    Ok(kid.to_owned())
+}
+
+impl Typ {
+    const KNOWN: [Self; 4] = [Self::AccessToken, Self::Jwt, Self::LogoutToken, Self::Revocations];
+
+    fn read(typ: Option<&str>) -> Self {
+        let Some(typ) = typ else { return Self::Absent };
+        let known = Self::KNOWN.into_iter().find(|known| is_media_type(typ, known.name()));
+        known.unwrap_or_else(|| Self::Other(typ.to_owned()))
+    }
+
+    fn name(&self) -> &str {
+        match self {
+            Self::Absent => "",
+            Self::Jwt => "JWT",
+            Self::AccessToken => "at+jwt",
+            Self::LogoutToken => "logout+jwt",
+            Self::Revocations => "passant-revocations+jwt",
+            Self::Other(typ) => typ,
+        }
+    }
 }
 
 /// Whether a text can be a key id at all: 1 to 128 printable ASCII characters.
@@ -76,17 +140,21 @@ fn text<'h>(header: &'h Object<'_>, member: &'static str) -> Result<Option<&'h s
 mod tests {
     use super::*;
 
+    fn accepted_kid(header: &str) -> Result<String, VerifyError> {
+        let header = Header::parse(header.as_bytes())?;
+        header.require_algorithm(&[Algorithm::Rs256])?;
+        header.require_typ(&[Typ::AccessToken])?;
+        header.kid().map(str::to_owned)
+    }
+
     fn refused(header: &str) -> Reason {
-        accepted_kid(header.as_bytes(), ACCESS_TOKEN).expect_err(header).reason()
+        accepted_kid(header).expect_err(header).reason()
     }
 
     #[test]
     fn v33_only_the_two_spellings_of_an_access_token_pass() {
         for typ in ["at+jwt", "AT+JWT", "application/at+jwt", "Application/AT+jwt"] {
-            assert_eq!(
-                accepted_kid(format!(r#"{{"alg":"RS256","typ":"{typ}","kid":"k"}}"#).as_bytes(), ACCESS_TOKEN).unwrap(),
-                "k"
-            );
+            assert_eq!(accepted_kid(&format!(r#"{{"alg":"RS256","typ":"{typ}","kid":"k"}}"#)).unwrap(), "k");
         }
         for typ in [
             "JWT",
@@ -138,6 +206,19 @@ mod tests {
     }
 
     #[test]
+    fn v06_an_algorithm_is_accepted_only_where_it_is_listed() {
+        for algorithm in Algorithm::ALL {
+            let header = format!(r#"{{"alg":"{algorithm}","typ":"at+jwt","kid":"k"}}"#);
+            let accepted_by = |listed: &[Algorithm]| {
+                Header::parse(header.as_bytes()).and_then(|header| header.require_algorithm(listed).map(|()| header.algorithm))
+            };
+            assert_eq!(accepted_by(&[*algorithm]).unwrap(), *algorithm);
+            let others: Vec<_> = Algorithm::ALL.iter().copied().filter(|other| other != algorithm).collect();
+            assert_eq!(accepted_by(&others).unwrap_err().reason(), Reason::AlgNotAllowed, "{algorithm}");
+        }
+    }
+
+    #[test]
     fn v17_v30_v31_v32_v35_extensions_that_change_the_meaning_are_refused() {
         for (member, reason) in [
             (r#""crit":["exp"]"#, Reason::CriticalHeader),
@@ -171,6 +252,6 @@ mod tests {
     fn v20_v21_v22_v38_offered_keys_and_white_space_are_ignored() {
         let header = r#" { "jku":"http://169.254.169.254/", "jwk":{"kty":"RSA"}, "x5u":"file:///etc/passwd", "x5c":["MII"], "x5t":"a",
             "alg" : "RS256" , "typ":"at+jwt", "kid":"k" } "#;
-        assert_eq!(accepted_kid(header.as_bytes(), ACCESS_TOKEN).unwrap(), "k");
+        assert_eq!(accepted_kid(header).unwrap(), "k");
     }
 }

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod algorithm;
 #[cfg(feature = "axum")]
 pub mod axum;
 mod base64url;
@@ -13,24 +14,35 @@ mod escape;
 mod header;
 #[cfg(feature = "http")]
 mod http;
+mod id_token;
+mod issuer;
 mod issuer_url;
 mod json;
 mod keys;
 #[cfg(feature = "http")]
 mod last_known_good;
+mod logout_token;
 mod policy;
+mod profile;
+mod replays;
 mod revocation;
 mod signature;
 mod verified;
 mod verifier;
 
+pub use algorithm::Algorithm;
 pub use builder::{BuildError, Given, NeedsAudience, NeedsIssuer, VerifierBuilder};
-pub use clock::{Clock, ManualClock, SystemClock};
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+pub use clock::SystemClock;
+pub use clock::{Clock, ManualClock};
 pub use error::{Reason, VerifyError};
 #[cfg(feature = "http")]
 pub use http::{NotReady, RefreshError};
+pub use id_token::{IdTokenExpectations, Nonce, VerifiedIdToken};
 pub use keys::jwks::{JwksError, SkipReason, SkippedKey};
 pub use keys::{Health, KeyState};
+pub use logout_token::{LogoutToken, LogoutTokenExpectations};
+pub use profile::{LenientAccessToken, Profile};
 pub use revocation::follower::FeedOutcome;
 pub use revocation::message::FeedError;
 pub use revocation::{RevocationHealth, RevocationState};

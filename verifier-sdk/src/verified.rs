@@ -14,13 +14,16 @@ use crate::error::{Reason, VerifyError};
 #[derive(Clone)]
 pub struct Verified {
     facts: Arc<Facts>,
+    revocations_age: Option<Duration>,
 }
 
-struct Facts {
-    claims: Claims,
-    key_id: String,
-    payload: Vec<u8>,
-    revocations_age: Option<Duration>,
+/// What does not change with time: that a key of this issuer's signed these claims. It is no judgement of them.
+pub(crate) struct Facts {
+    /// Which of the verifier's issuers.
+    pub(crate) issuer: usize,
+    pub(crate) claims: Claims,
+    pub(crate) key_id: String,
+    pub(crate) payload: Vec<u8>,
 }
 
 impl Verified {
@@ -39,7 +42,7 @@ impl Verified {
         &self.claims_ref().issuer
     }
 
-    /// `aud`: every service that the token is meant for; one of them is this one.
+    /// `aud`: every service that the token is meant for; one of them is this one, unless that was waived.
     pub fn audience(&self) -> &[String] {
         &self.claims_ref().audience
     }
@@ -65,7 +68,7 @@ impl Verified {
     /// How old the knowledge of revocations was by which the token passed; `None` where no feed is followed, or none was heard and
     /// the verifier was built to ignore that.
     pub fn revocations_age(&self) -> Option<Duration> {
-        self.facts.revocations_age
+        self.revocations_age
     }
 
     /// Demands that what the issuer has revoked was known as of at most so long ago, for what must not be done with a token that
@@ -76,16 +79,16 @@ impl Verified {
     /// # Errors
     /// [`Reason::RevocationsStale`] or, where nothing is known, [`Reason::RevocationsMissing`]: 503, and the token may be good.
     pub fn require_fresh(&self, at_most: Duration) -> Result<(), VerifyError> {
-        match self.facts.revocations_age {
+        match self.revocations_age {
             Some(age) if age <= at_most => Ok(()),
             Some(_) => Err(VerifyError::new(Reason::RevocationsStale)),
             None => Err(VerifyError::new(Reason::RevocationsMissing)),
         }
     }
 
-    /// `jti`: the token's own id.
-    pub fn jti(&self) -> &str {
-        &self.claims_ref().jti
+    /// `jti`: the token's own id. Only with the [lenient profile](crate::LenientAccessToken) can it be absent.
+    pub fn jti(&self) -> Option<&str> {
+        self.claims_ref().jti.as_deref()
     }
 
     /// `sid`: the browser session that the token belongs to, where it belongs to one.
@@ -105,12 +108,12 @@ impl Verified {
 
     /// `iat`, in seconds since the Unix epoch.
     pub fn issued_at(&self) -> i64 {
-        self.claims_ref().issued_at
+        self.claims_ref().period.issued_at
     }
 
     /// `exp`, in seconds since the Unix epoch.
     pub fn expires_at(&self) -> i64 {
-        self.claims_ref().expires_at
+        self.claims_ref().period.expires_at
     }
 
     /// `auth_time`: when the user last proved who they are, in seconds since the Unix epoch.
@@ -133,11 +136,12 @@ impl Verified {
     /// # Errors
     /// When the claims do not fit the type.
     pub fn claims<T: DeserializeOwned>(&self) -> Result<T, ClaimsError> {
-        serde_json::from_slice(&self.facts.payload).map_err(ClaimsError)
+        claims_as(&self.facts.payload)
     }
 
-    pub(crate) fn new(claims: Claims, key_id: String, payload: Vec<u8>, revocations_age: Option<Duration>) -> Self {
-        Self { facts: Arc::new(Facts { claims, key_id, payload, revocations_age }) }
+    /// Only for facts that were judged.
+    pub(crate) fn new(facts: Facts, revocations_age: Option<Duration>) -> Self {
+        Self { facts: Arc::new(facts), revocations_age }
     }
 
     fn claims_ref(&self) -> &Claims {
@@ -153,6 +157,11 @@ impl fmt::Debug for Verified {
             .field("jti", &self.jti())
             .finish_non_exhaustive()
     }
+}
+
+/// Reads a payload that was verified.
+pub(crate) fn claims_as<T: DeserializeOwned>(payload: &[u8]) -> Result<T, ClaimsError> {
+    serde_json::from_slice(payload).map_err(ClaimsError)
 }
 
 /// The claims of a verified token do not fit the type that a service asked for.

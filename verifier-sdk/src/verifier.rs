@@ -3,33 +3,31 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::builder::{NeedsAudience, NeedsIssuer, VerifierBuilder};
-use crate::claims::Claims;
-use crate::clock::Clock;
+use crate::claims::{self, Claims};
 use crate::compact::UnverifiedToken;
 use crate::error::{Reason, VerifyError};
-use crate::header::{ACCESS_TOKEN, accepted_kid};
-use crate::keys::{Health, KeyCell, KeyState};
-use crate::policy::Policy;
-use crate::revocation::Revocations;
+use crate::header::Header;
+use crate::issuer::TrustedIssuer;
+use crate::json::Object;
+use crate::keys::{Health, KeyState};
 use crate::revocation::follower::Now;
-use crate::verified::Verified;
+use crate::verified::{Facts, Verified};
 
-/// Checks access tokens of one issuer for one service. Clones are cheap and share everything; dropping the last one ends
-/// the background task, where there is one.
+/// Checks the tokens of one issuer, or of [several](Self::any_of), for one service. Clones are cheap and share everything;
+/// dropping the last one ends the background tasks, where there are any.
 #[derive(Clone)]
 pub struct Verifier {
     pub(crate) inner: Arc<Inner>,
 }
 
 pub(crate) struct Inner {
-    pub(crate) policy: Policy,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) keys: Arc<KeyCell>,
-    pub(crate) revocations: Arc<Revocations>,
-    #[cfg(feature = "http")]
-    pub(crate) follower: crate::http::Follower,
+    /// A token's `iss` chooses between this issuer
+    pub(crate) first: Arc<TrustedIssuer>,
+    /// and these.
+    pub(crate) others: Box<[Arc<TrustedIssuer>]>,
 }
 
 impl Verifier {
@@ -46,54 +44,76 @@ impl Verifier {
     /// # Errors
     /// The first check that the token fails; see [`VerifyError::is_token_fault`] for whose fault it is.
     pub fn verify(&self, token: &str) -> Result<Verified, VerifyError> {
+        let (facts, now) = self.establish(token)?;
+        let revocations_age = self.judge(&facts, now)?;
+        Ok(Verified::new(facts, revocations_age))
+    }
+
+    /// Establishes that a trusted issuer's key signed the token's claims. Claims that would not be judged good anyway are refused
+    /// before the signature is paid for, and before an unknown key is looked for.
+    fn establish(&self, token: &str) -> Result<(Facts, Now), VerifyError> {
         let token = UnverifiedToken::parse(token)?;
-        let kid = accepted_kid(&token.header, ACCESS_TOKEN)?;
-        let claims = Claims::parse(&token.payload)?;
-        claims.check(&self.inner.policy, self.inner.clock.unix_millis())?;
-
-        let keys = self.inner.keys.usable(self.inner.clock.monotonic())?;
-        let Some(key) = keys.get(&kid) else {
-            if self.inner.revocations.is_dead(&kid) {
-                return Err(VerifyError::quoting(Reason::Revoked, "kid", &kid));
-            }
-            self.look_for(&kid);
-            return Err(VerifyError::quoting(Reason::UnknownKey, "kid", &kid));
-        };
-        if !key.verify(token.signing_input, &token.signature) {
-            return Err(VerifyError::quoting(Reason::BadSignature, "kid", &kid));
-        }
-        let known_as_of = self.inner.revocations.judge(&kid, &claims, self.now())?;
-        Ok(Verified::new(claims, kid, token.payload, known_as_of))
+        let header = Header::parse(&token.header)?;
+        let payload = claims::payload_object(&token.payload)?;
+        let (index, issuer) = self.issuer_of(&payload)?;
+        header.require_typ(issuer.policy.profile.typs())?;
+        let claims = Claims::read(&payload, &issuer.policy)?;
+        let now = issuer.now();
+        claims.check(&issuer.policy, now.unix_millis)?;
+        let key_id = issuer.prove(&token, &header, now)?;
+        Ok((Facts { issuer: index, claims, key_id, payload: token.payload }, now))
     }
 
-    /// Whether tokens can be verified at all just now.
+    /// Judges established facts at a time of their issuer's clock, by all that may have changed since they were established.
+    /// Answers how old the knowledge of revocations is by which they passed.
+    fn judge(&self, facts: &Facts, now: Now) -> Result<Option<Duration>, VerifyError> {
+        let issuer = self.issuers().nth(facts.issuer).ok_or_else(|| VerifyError::new(Reason::WrongIssuer))?;
+        facts.claims.check(&issuer.policy, now.unix_millis)?;
+        issuer.revocations.judge(&facts.key_id, &facts.claims, now)
+    }
+
+    /// The trusted issuer that a token claims to come from. Nothing is ever fetched from an issuer that is not one of these.
+    pub(crate) fn issuer_of(&self, payload: &Object<'_>) -> Result<(usize, &TrustedIssuer), VerifyError> {
+        let claimed = claims::issuer(payload)?;
+        let found = self.issuers().enumerate().find(|(_, issuer)| issuer.is_named(claimed));
+        found.ok_or_else(|| VerifyError::quoting(Reason::WrongIssuer, "iss", claimed))
+    }
+
+    /// Whether tokens can be verified just now, of every issuer that is not [optional](VerifierBuilder::optional).
     pub fn is_ready(&self) -> bool {
-        let now = self.now();
-        let keys = self.inner.keys.state(now.monotonic);
-        matches!(keys, KeyState::Fresh | KeyState::Stale) && self.inner.revocations.is_ready(now)
+        self.needed().all(TrustedIssuer::is_ready)
     }
 
-    /// How the verifier is doing.
+    /// How the verifier is doing: of several issuers, the health of the one that is worst off.
     pub fn health(&self) -> Health {
-        let now = self.now();
-        let revocations = &self.inner.revocations;
-        Health { revocations: revocations.health(now), ..self.inner.keys.health(now.monotonic, |kid| revocations.is_dead(kid)) }
+        let wellness = |issuer: &TrustedIssuer| {
+            let keys = issuer.keys.state(issuer.now().monotonic);
+            (issuer.is_ready(), keys == KeyState::Fresh)
+        };
+        let worse = |one, other| if wellness(other) < wellness(one) { other } else { one };
+        self.issuers().skip(1).fold(&*self.inner.first, worse).health()
     }
 
-    fn now(&self) -> Now {
-        Now::of(&*self.inner.clock)
+    /// How the verifier is doing with each of its issuers, in the order in which they were given.
+    pub fn health_of_each(&self) -> Vec<Health> {
+        self.issuers().map(TrustedIssuer::health).collect()
     }
 
-    fn look_for(&self, kid: &str) {
-        #[cfg(feature = "http")]
-        self.inner.follower.look_for(kid);
-        #[cfg(not(feature = "http"))]
-        let _ = kid;
+    pub(crate) fn issuers(&self) -> impl Iterator<Item = &TrustedIssuer> {
+        let Inner { first, others } = &*self.inner;
+        std::iter::once(&**first).chain(others.iter().map(|issuer| &**issuer))
+    }
+
+    /// The issuers without which the verifier is not ready; never none.
+    pub(crate) fn needed(&self) -> impl Iterator<Item = &TrustedIssuer> {
+        let alone = self.inner.others.is_empty();
+        self.issuers().filter(move |issuer| alone || !issuer.policy.optional)
     }
 }
 
 impl fmt::Debug for Verifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Verifier").field("policy", &self.inner.policy).field("health", &self.health()).finish()
+        let policies: Vec<_> = self.issuers().map(|issuer| &issuer.policy).collect();
+        f.debug_struct("Verifier").field("policies", &policies).field("health", &self.health_of_each()).finish()
     }
 }

@@ -2,17 +2,23 @@
 //! the builder's type: without them there is no `build`, and waiving one has to be spelled `dangerous_`.
 
 mod revocations;
+mod several;
+mod tokens;
 
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::clock::{Clock, SystemClock};
+use crate::algorithm::Algorithm;
+use crate::clock::{self, Clock};
+use crate::issuer::TrustedIssuer;
 use crate::issuer_url::{check_address, check_issuer};
 use crate::keys::KeyCell;
 use crate::keys::jwks::{JwksError, KeySet};
 use crate::policy::Policy;
+use crate::profile::Profile;
+use crate::replays::Replays;
 use crate::revocation::Revocations;
 use crate::signature;
 use crate::verifier::{Inner, Verifier};
@@ -41,7 +47,7 @@ pub struct VerifierBuilder<I, A> {
 
 struct Draft {
     policy: Policy,
-    clock: Arc<dyn Clock>,
+    clock: Option<Arc<dyn Clock>>,
     source: KeySource,
     feed: FeedSettings,
     #[cfg(feature = "http")]
@@ -61,11 +67,17 @@ impl VerifierBuilder<NeedsIssuer, NeedsAudience> {
         let policy = Policy {
             issuer: None,
             audiences: None,
+            algorithms: vec![Policy::DEFAULT_ALGORITHM],
             leeway: Policy::DEFAULT_LEEWAY,
-            max_lifetime: Policy::DEFAULT_MAX_LIFETIME,
+            clients: None,
+            profile: Profile::AccessToken,
+            accept_missing_kid: false,
+            max_lifetime: None,
+            id_token_max_lifetime: Policy::DEFAULT_ID_TOKEN_MAX_LIFETIME,
             max_stale: Policy::DEFAULT_MAX_STALE,
+            optional: false,
         };
-        let clock = Arc::new(SystemClock::new());
+        let clock = clock::of_the_machine();
         let draft = Draft {
             policy,
             clock,
@@ -130,15 +142,17 @@ impl<I, A> VerifierBuilder<I, A> {
         self
     }
 
-    /// By how much clocks may differ. Default 60 s, at most 300 s.
-    pub fn leeway(mut self, leeway: Duration) -> Self {
-        self.draft.policy.leeway = leeway;
+    /// The algorithms that a token may be signed by, in place of RS256 alone. A token's `alg` has to be one of them, and each key is
+    /// used with one: the one that its `alg` names, or the one of its curve, or for an RSA key without `alg` **the first RSA
+    /// algorithm of this list**. A key that none of them can use is left out.
+    pub fn algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
+        self.draft.policy.algorithms = algorithms.into_iter().collect();
         self
     }
 
-    /// The longest accepted distance from `iat` to `exp`. Default one hour.
-    pub fn max_lifetime(mut self, max_lifetime: Duration) -> Self {
-        self.draft.policy.max_lifetime = max_lifetime;
+    /// By how much clocks may differ. Default 60 s, at most 300 s.
+    pub fn leeway(mut self, leeway: Duration) -> Self {
+        self.draft.policy.leeway = leeway;
         self
     }
 
@@ -148,9 +162,9 @@ impl<I, A> VerifierBuilder<I, A> {
         self
     }
 
-    /// Another source of time, for tests.
+    /// Another source of time, for tests and for machines without a clock: on wasm32-unknown-unknown it has to be given.
     pub fn clock(mut self, clock: impl Clock) -> Self {
-        self.draft.clock = Arc::new(clock);
+        self.draft.clock = Some(Arc::new(clock));
         self
     }
 
@@ -179,8 +193,12 @@ impl VerifierBuilder<Given, Given> {
         if !signature::AVAILABLE {
             return Err(BuildError::NoBackend);
         }
+        if let Some(unsupported) = policy.algorithms.iter().find(|algorithm| !signature::is_supported(**algorithm)) {
+            return Err(BuildError::UnsupportedAlgorithm(*unsupported));
+        }
+        let clock = self.draft.clock.clone().ok_or(BuildError::NoClock)?;
         let keys = match source {
-            KeySource::Fixed(json) => KeyCell::fixed(KeySet::parse(json).map_err(BuildError::StaticJwks)?),
+            KeySource::Fixed(json) => KeyCell::fixed(KeySet::parse(json, &policy.algorithms).map_err(BuildError::StaticJwks)?),
             KeySource::Address(_) | KeySource::Discovery if !cfg!(feature = "http") => return Err(BuildError::NoKeys),
             KeySource::Discovery if policy.issuer.is_none() => return Err(BuildError::NoKeys),
             KeySource::Discovery => KeyCell::empty(policy.max_stale),
@@ -196,7 +214,7 @@ impl VerifierBuilder<Given, Given> {
             self.check_last_known_good()?;
             crate::http::Follower::start(crate::http::Plan {
                 policy: policy.clone(),
-                clock: self.draft.clock.clone(),
+                clock: clock.clone(),
                 source: self.draft.source,
                 keys: keys.clone(),
                 feed: self.draft.feed,
@@ -204,15 +222,16 @@ impl VerifierBuilder<Given, Given> {
                 last_known_good: self.draft.last_known_good,
             })?
         };
-        let inner = Inner {
+        let issuer = TrustedIssuer {
             policy: self.draft.policy,
-            clock: self.draft.clock,
+            clock,
             keys,
             revocations,
+            logouts: Replays::default(),
             #[cfg(feature = "http")]
             follower,
         };
-        Ok(Verifier { inner: Arc::new(inner) })
+        Ok(Verifier { inner: Arc::new(Inner { first: Arc::new(issuer), others: Box::default() }) })
     }
 }
 
@@ -223,10 +242,16 @@ fn check(policy: &Policy, allow_plain_http: bool) -> Result<(), BuildError> {
     if policy.audiences.as_ref().is_some_and(|audiences| audiences.iter().any(String::is_empty)) {
         return Err(BuildError::Audience);
     }
+    if policy.algorithms.is_empty() {
+        return Err(BuildError::NoAlgorithm);
+    }
     if policy.leeway > Policy::MAX_LEEWAY {
         return Err(BuildError::Leeway);
     }
-    if policy.max_lifetime.as_secs() == 0 {
+    if policy.clients.as_ref().is_some_and(|clients| clients.iter().any(String::is_empty)) {
+        return Err(BuildError::Client);
+    }
+    if policy.max_lifetime().as_secs() == 0 || policy.id_token_max_lifetime.as_secs() == 0 {
         return Err(BuildError::MaxLifetime);
     }
     if policy.max_stale.is_zero() || policy.max_stale > Policy::LONGEST_MAX_STALE {
@@ -251,15 +276,27 @@ pub enum BuildError {
     /// An audience is empty.
     #[error("an audience is empty")]
     Audience,
+    /// A client is empty.
+    #[error("a client is empty")]
+    Client,
+    /// The list of accepted algorithms is empty.
+    #[error("no algorithm is accepted")]
+    NoAlgorithm,
+    /// None of the cryptographic backends that are compiled in can do this algorithm.
+    #[error("no cryptographic backend that is compiled in can do {0}")]
+    UnsupportedAlgorithm(Algorithm),
     /// The leeway is above 300 s.
     #[error("the leeway is above 300 s")]
     Leeway,
-    /// The longest lifetime is below one second.
-    #[error("max_lifetime is below one second")]
+    /// A longest lifetime is below one second.
+    #[error("max_lifetime or id_token_max_lifetime is below one second")]
     MaxLifetime,
     /// `max_stale` is zero or above 30 days.
     #[error("max_stale is zero or above 30 days")]
     MaxStale,
+    /// The machine has no clock that could be asked, and none was given.
+    #[error("the machine has no clock: give one")]
+    NoClock,
     /// There is no way to come by keys: give `static_jwks`, or `issuer` or `jwks_uri` with the feature `http`.
     #[error("there is no way to come by keys: give static_jwks, or an issuer or jwks_uri with the feature \"http\"")]
     NoKeys,
@@ -290,10 +327,22 @@ pub enum BuildError {
     /// Keys are to be fetched, but `build` was called outside a tokio runtime.
     #[error("keys are fetched by a tokio task, and there is no tokio runtime here")]
     NoRuntime,
+    /// There is no verifier to put together.
+    #[error("there is no verifier to put together")]
+    NoIssuer,
+    /// Two verifiers of the same issuer were to be put together.
+    #[error("two of the verifiers are of the same issuer, {0}")]
+    SameIssuer(String),
+    /// A verifier that accepts any issuer was to be put together with others.
+    #[error("one of the verifiers accepts any issuer, and would speak for the others")]
+    AnyIssuerAmongOthers,
+    /// Every one of several verifiers is optional.
+    #[error("every one of the verifiers is optional, so none tells when they are ready")]
+    AllOptional,
     /// The HTTP client could not be set up, for instance because the machine has no root certificates.
     #[error("the HTTP client could not be set up: {0}")]
     HttpClient(String),
     /// The crate was compiled without any cryptographic backend.
-    #[error("no cryptographic backend: switch on the feature \"aws-lc-rs\"")]
+    #[error("no cryptographic backend: switch on one of the features \"aws-lc-rs\", \"ring\" and \"rust-crypto\"")]
     NoBackend,
 }

@@ -8,7 +8,7 @@ mod keep;
 mod refresh;
 mod schedule;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -76,8 +76,8 @@ impl Follower {
 
         if let (Some(path), Some(issuer)) = (last_known_good, policy.issuer.clone()) {
             let (keys, revocations, clock) = (keys.clone(), revocations.clone(), clock.clone());
-            let (address_found, written) = (found.clone(), Mutex::default());
-            let keeper = Arc::new(Keeper { path, issuer, keys, revocations, clock, address: address_found, written });
+            let (algorithms, address_found, written) = (policy.algorithms.clone(), found.clone(), Mutex::default());
+            let keeper = Arc::new(Keeper { path, issuer, algorithms, keys, revocations, clock, address: address_found, written });
             keeper.begin(announced.then_some(&address));
             follower.tasks.push(runtime.spawn(keeper.clone().run(published.subscribe())).abort_handle());
             follower.keeper = Some(keeper);
@@ -94,7 +94,7 @@ impl Follower {
         };
         if !fixed {
             let tell = announced.then(|| Announced { revocations: revocations.clone(), address });
-            let fetcher = Fetcher::new(policy.issuer.as_deref(), source, tell)?;
+            let fetcher = Fetcher::new(&policy, source, tell)?;
             let (commands, inbox) = mpsc::channel(MAX_QUEUED);
             let schedule = Schedule::new(clock.monotonic());
             let (keys, clock, published) = (keys.clone(), clock.clone(), published.clone());
@@ -108,6 +108,11 @@ impl Follower {
             follower.tasks.push(runtime.spawn(task.run()).abort_handle());
         }
         Ok(follower)
+    }
+
+    /// The file that it keeps.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        self.keeper.as_ref().map(|keeper| &*keeper.path)
     }
 
     /// Something new was published by another hand than the tasks'.
@@ -140,14 +145,16 @@ impl Drop for Follower {
 }
 
 impl Verifier {
-    /// Waits until tokens can be verified.
+    /// Waits until tokens can be verified, of every issuer that is not [optional](crate::VerifierBuilder::optional).
     ///
     /// # Errors
     /// When that takes longer than `timeout`.
     pub async fn ready(&self, timeout: Duration) -> Result<(), NotReady> {
         let arrival = async {
-            let mut published = self.inner.follower.published.subscribe();
-            while !self.is_ready() && published.changed().await.is_ok() {}
+            while let Some(late) = self.needed().find(|issuer| !issuer.is_ready()) {
+                let mut published = late.follower.published.subscribe();
+                while !late.is_ready() && published.changed().await.is_ok() {}
+            }
         };
         tokio::time::timeout(timeout, arrival).await.map_err(|_| {
             let health = self.health();
@@ -155,19 +162,24 @@ impl Verifier {
         })
     }
 
-    /// Fetches the keys now and waits for the outcome. For tests and for an administrator's hand: the background task needs no
-    /// reminding, and this has no budget. With fixed keys it does nothing.
+    /// Fetches the keys now, those of every issuer, and waits for the outcome. For tests and for an administrator's hand: the
+    /// background tasks need no reminding, and this has no budget. With fixed keys it does nothing.
     ///
     /// # Errors
-    /// When the attempt fails; the keys held so far stay.
+    /// When an attempt fails, the first of them; the keys held so far stay.
     pub async fn refresh(&self) -> Result<(), RefreshError> {
-        let Some(key_task) = &self.inner.follower.key_task else {
-            return Ok(());
-        };
-        let (asker, answer) = oneshot::channel();
-        let gone = || RefreshError("the background task has ended with its runtime".into());
-        key_task.send(Command::Refresh(asker)).await.map_err(|_| gone())?;
-        answer.await.map_err(|_| gone())?
+        let mut answers = Vec::new();
+        for key_task in self.issuers().filter_map(|issuer| issuer.follower.key_task.as_ref()) {
+            let (asker, answer) = oneshot::channel();
+            let _ = key_task.send(Command::Refresh(asker)).await;
+            answers.push(answer);
+        }
+        let mut outcome = Ok(());
+        for answer in answers {
+            let gone = |_| Err(RefreshError("the background task has ended with its runtime".into()));
+            outcome = outcome.and(answer.await.unwrap_or_else(gone));
+        }
+        outcome
     }
 }
 

@@ -1,7 +1,11 @@
 //! The issuer's keys as every verification sees them: a snapshot behind an atomic pointer. Whoever fetches keys publishes a
 //! new snapshot; nothing ever takes one away, it only grows old.
 
+mod ec;
+mod field;
+mod jwk;
 pub(crate) mod jwks;
+mod okp;
 mod rsa;
 
 use std::sync::Arc;
@@ -12,6 +16,7 @@ use arc_swap::{ArcSwapOption, Guard};
 use crate::error::{Reason, VerifyError};
 use crate::escape::escaped;
 use crate::revocation::RevocationHealth;
+use crate::signature::VerificationKey;
 use jwks::{KeySet, SkipReason, SkippedKey};
 
 /// The three ages of keys, and the time before there are any.
@@ -31,6 +36,8 @@ pub enum KeyState {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Health {
+    /// The issuer whose keys and revocations these are; `None` where any issuer is accepted.
+    pub issuer: Option<String>,
     /// The age of the keys.
     pub keys: KeyState,
     /// How many keys can be used.
@@ -132,6 +139,7 @@ impl KeyCell {
         let usable_keys = snapshot.map_or(0, |snapshot| snapshot.set.len()).saturating_sub(dead.len());
         skipped_keys.extend(dead.iter().map(|kid| SkippedKey { kid: Some(escaped(kid)), reason: SkipReason::Revoked }));
         Health {
+            issuer: None,
             keys: self.state_of(snapshot, now),
             usable_keys,
             skipped_keys,
@@ -176,7 +184,12 @@ impl KeyCell {
 pub(crate) struct UsableKeys(Guard<Option<Arc<Snapshot>>>);
 
 impl UsableKeys {
-    pub(crate) fn get(&self, kid: &str) -> Option<&dyn crate::signature::PublicKey> {
+    pub(crate) fn get(&self, kid: &str) -> Option<&VerificationKey> {
         self.0.as_ref()?.set.get(kid)
+    }
+
+    /// The key and its `kid`, where there is no other.
+    pub(crate) fn only(&self) -> Option<(&str, &VerificationKey)> {
+        self.0.as_ref()?.set.only()
     }
 }

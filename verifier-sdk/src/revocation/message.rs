@@ -3,21 +3,20 @@
 
 use std::time::Duration;
 
+use crate::algorithm::Algorithm;
 use crate::compact::UnverifiedToken;
 use crate::error::{Reason, VerifyError};
 use crate::escape::escaped;
-use crate::header::accepted_kid;
+use crate::header::{Header, Typ};
 use crate::json::{Object, Value, parse_object};
 use crate::keys::UsableKeys;
 use crate::revocation::chain::{Entry, is_plain};
 use crate::revocation::cutoffs::{Cutoff, Cutoffs};
 use crate::revocation::level::{Level, Name};
+use crate::signature::SignatureFault;
 
 /// Longer messages are refused unread.
 pub(crate) const MAX_MESSAGE_LEN: usize = 16 * 1024 * 1024;
-
-/// What a message's `typ` says.
-const MESSAGE: &str = "passant-revocations+jwt";
 
 /// No tick, time or other number is larger.
 const MAX_INTEGER: u64 = 1 << 53;
@@ -25,6 +24,7 @@ const MAX_INTEGER: u64 = 1 << 53;
 /// A cut-off counts for 70 minutes, so no token may live longer than an hour.
 const LONGEST_LIFE: u64 = 60 * 60;
 
+const NOT_AN_OBJECT: &str = "it is not a JSON object with each member once";
 const MAX_FEED_LEN: usize = 64;
 const MAX_SALT_LEN: usize = 128;
 
@@ -90,18 +90,36 @@ pub enum FeedError {
     TooMany,
 }
 
+/// Whose messages are taken.
+pub(crate) struct Signer<'a> {
+    pub(crate) issuer: &'a str,
+    pub(crate) algorithms: &'a [Algorithm],
+    pub(crate) keys: &'a UsableKeys,
+}
+
 /// Verifies a message's signature and reads it. `held`: the cut-offs that may have killed its key.
-pub(crate) fn read(text: &str, issuer: &str, keys: &UsableKeys, held: Option<&Cutoffs>) -> Result<Message, FeedError> {
+pub(crate) fn read(text: &str, signer: &Signer<'_>, held: Option<&Cutoffs>) -> Result<Message, FeedError> {
     let message = UnverifiedToken::parse_within(text, MAX_MESSAGE_LEN).map_err(not_a_message)?;
-    let kid = accepted_kid(&message.header, MESSAGE).map_err(not_a_message)?;
-    if held.is_some_and(|held| held.tick_of(Level::Key, &[&kid]).is_some()) {
+    let header = Header::parse(&message.header).map_err(not_a_message)?;
+    header.require_typ(&[Typ::Revocations]).map_err(not_a_message)?;
+    header.require_algorithm(signer.algorithms).map_err(not_a_message)?;
+    let kid = header.kid().map_err(not_a_message)?;
+    if held.is_some_and(|held| held.tick_of(Level::Key, &[kid]).is_some()) {
         return Err(FeedError::DeadKey);
     }
-    let key = keys.get(&kid).ok_or_else(|| FeedError::UnknownKey(escaped(&kid)))?;
-    if !key.verify(message.signing_input, &message.signature) {
-        return Err(FeedError::BadSignature);
-    }
-    payload(&message.payload, issuer)
+    let key = signer.keys.get(kid).ok_or_else(|| FeedError::UnknownKey(escaped(kid)))?;
+    key.verify(header.algorithm(), message.signing_input, &message.signature).map_err(|fault| match fault {
+        SignatureFault::OtherAlgorithm => FeedError::NotAMessage(Reason::AlgMismatch.code()),
+        SignatureFault::Wrong => FeedError::BadSignature,
+    })?;
+    payload(&message.payload, signer.issuer)
+}
+
+/// Whom a message claims to come from, before anything of it was verified.
+pub(crate) fn claimed_issuer(jws: &str) -> Result<String, FeedError> {
+    let message = UnverifiedToken::parse_within(jws, MAX_MESSAGE_LEN).map_err(not_a_message)?;
+    let payload = parse_object(&message.payload).map_err(|_| FeedError::Malformed(NOT_AN_OBJECT))?;
+    text(&payload, "iss").map(str::to_owned)
 }
 
 fn not_a_message(error: VerifyError) -> FeedError {
@@ -113,7 +131,7 @@ fn not_a_message(error: VerifyError) -> FeedError {
 
 /// Reads a payload whose signature was verified.
 pub(crate) fn payload(payload: &[u8], issuer: &str) -> Result<Message, FeedError> {
-    let payload = parse_object(payload).map_err(|_| FeedError::Malformed("it is not a JSON object with each member once"))?;
+    let payload = parse_object(payload).map_err(|_| FeedError::Malformed(NOT_AN_OBJECT))?;
     if text(&payload, "iss")? != issuer {
         return Err(FeedError::OtherIssuer);
     }

@@ -16,13 +16,14 @@ use arc_swap::ArcSwapOption;
 use crate::claims::Claims;
 use crate::clock::Clock;
 use crate::error::{Reason, VerifyError};
+use crate::issuer::TrustedIssuer;
 use crate::keys::KeyCell;
 use crate::policy::Policy;
 use crate::verifier::Verifier;
 use cutoffs::Cutoffs;
 use follower::{FeedOutcome, Held, Now};
 use level::Level;
-use message::FeedError;
+use message::{FeedError, Signer};
 
 /// Where what is known about revocations hangs, and what is demanded of it.
 #[derive(Debug)]
@@ -102,16 +103,18 @@ impl Revocations {
         if !self.is_followed() {
             return Ok(None);
         }
-        let born = claims.born.ok_or_else(|| VerifyError::about(Reason::ClaimMissing, "born"))?;
+        let missing = |name| VerifyError::about(Reason::ClaimMissing, name);
+        let born = claims.born.ok_or_else(|| missing("born"))?;
+        let jti = claims.jti.as_deref().ok_or_else(|| missing("jti"))?;
         let held = self.held.load();
         let Some(held) = held.as_deref() else {
             return if self.ignore_stale { Ok(None) } else { Err(VerifyError::new(Reason::RevocationsMissing)) };
         };
-        let lifetime = claims.expires_at.saturating_sub(claims.issued_at);
+        let lifetime = claims.period.expires_at.saturating_sub(claims.period.issued_at);
         if lifetime > i64::try_from(held.life.as_secs()).unwrap_or(i64::MAX) {
             return Err(VerifyError::about(Reason::LivesTooLong, "exp"));
         }
-        if let Some(level) = revoked_at(&held.cutoffs, kid, claims, born) {
+        if let Some(level) = revoked_at(&held.cutoffs, kid, claims, (jti, born)) {
             return Err(VerifyError::about(Reason::Revoked, level.name()));
         }
         if self.is_stale(held, now) && !self.ignore_stale {
@@ -182,7 +185,8 @@ impl Revocations {
         let keys = keys.usable(now.monotonic).map_err(|_| FeedError::NoKeys)?;
         let _one_at_a_time = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let held = self.held.load_full();
-        let message = message::read(text, issuer, &keys, held.as_deref().map(|held| &held.cutoffs))?;
+        let signer = Signer { issuer, algorithms: &policy.algorithms, keys: &keys };
+        let message = message::read(text, &signer, held.as_deref().map(|held| &held.cutoffs))?;
         let (next, outcome) = follower::apply(held.as_deref(), &message, text, now, policy.leeway)?;
         if let Some(next) = next {
             self.held.store(Some(Arc::new(next)));
@@ -213,7 +217,7 @@ impl Revocations {
 }
 
 /// The judgement of the feed's description: the levels from the widest to the narrowest.
-fn revoked_at(cutoffs: &Cutoffs, kid: &str, claims: &Claims, born: u64) -> Option<Level> {
+fn revoked_at(cutoffs: &Cutoffs, kid: &str, claims: &Claims, (jti, born): (&str, u64)) -> Option<Level> {
     let (sub, client) = (claims.subject.as_str(), claims.client_id.as_str());
     let one = |id: &Option<String>, level| id.as_deref().and_then(|id| cutoffs.tick_of(level, &[id]));
     let is_dead = |level| match level {
@@ -224,7 +228,7 @@ fn revoked_at(cutoffs: &Cutoffs, kid: &str, claims: &Claims, born: u64) -> Optio
         Level::Consent => cutoffs.tick_of(level, &[sub, client]).is_some_and(|tick| born < tick),
         Level::Session => one(&claims.sid, level).is_some_and(|tick| born < tick),
         Level::Grant => one(&claims.gid, level).is_some_and(|tick| born < tick),
-        Level::Token => cutoffs.tick_of(level, &[&claims.jti]).is_some_and(|tick| born < tick),
+        Level::Token => cutoffs.tick_of(level, &[jti]).is_some_and(|tick| born < tick),
     };
     Level::ALL.into_iter().find(|level| is_dead(*level))
 }
@@ -236,7 +240,7 @@ impl Now {
 }
 
 impl Verifier {
-    /// Takes in a message of the issuer's revocation feed, however it came here: over a message bus, from a sibling or a file.
+    /// Takes in a message of an issuer's revocation feed, however it came here: over a message bus, from a sibling or a file.
     /// With the feature `http` the verifier fetches them itself, and nobody has to call this.
     ///
     /// Each message is signed and chained, so its carrier need not be trusted. After [`FeedOutcome::NeedsSnapshot`] a snapshot has
@@ -245,18 +249,28 @@ impl Verifier {
     /// # Errors
     /// When the message is refused; what was known stays.
     pub fn take_revocations(&self, message: &str) -> Result<FeedOutcome, FeedError> {
-        let Self { inner } = self;
-        let outcome = inner.revocations.take(message, &inner.policy, &inner.keys, Now::of(&*inner.clock));
+        if self.inner.others.is_empty() {
+            return self.inner.first.take_revocations(message);
+        }
+        let claimed = message::claimed_issuer(message)?;
+        let issuer = self.issuers().find(|issuer| issuer.is_named(&claimed)).ok_or(FeedError::OtherIssuer)?;
+        issuer.take_revocations(message)
+    }
+}
+
+impl TrustedIssuer {
+    fn take_revocations(&self, message: &str) -> Result<FeedOutcome, FeedError> {
+        let outcome = self.revocations.take(message, &self.policy, &self.keys, self.now());
         #[cfg(feature = "http")]
         match &outcome {
             Ok(_) => {
-                inner.follower.tell();
-                let (held, keys) = (inner.revocations.held(), inner.keys.current());
+                self.follower.tell();
+                let (held, keys) = (self.revocations.held(), self.keys.current());
                 if let Some(held) = held.filter(|held| keys.is_some_and(|keys| keys.set().digest() != *held.keys)) {
-                    inner.follower.feed_says(&held.keys);
+                    self.follower.feed_says(&held.keys);
                 }
             }
-            Err(FeedError::UnknownKey(_)) => inner.follower.feed_says(message),
+            Err(FeedError::UnknownKey(_)) => self.follower.feed_says(message),
             Err(_) => {}
         }
         outcome

@@ -1,5 +1,9 @@
-//! The verifier from outside: hostile tokens (V01–V76), hostile key servers (V80–V93), the revocation feed, and axum.
+//! The verifier from outside: hostile tokens (V01–V76), several issuers, hostile key servers (V80–V93), the revocation feed, and axum.
 
+#![cfg(any(feature = "aws-lc-rs", feature = "ring", feature = "rust-crypto"))]
+
+#[cfg(test)]
+mod algorithms;
 #[cfg(feature = "axum")]
 #[cfg(test)]
 mod axum_layer;
@@ -20,17 +24,25 @@ mod hostile_feeds;
 #[cfg(feature = "http")]
 #[cfg(test)]
 mod hostile_servers;
+#[cfg(test)]
+mod id_tokens;
 #[cfg(feature = "http")]
 #[cfg(test)]
 mod key_server;
 #[cfg(test)]
 mod key_sets;
+#[cfg(test)]
+mod logout_tokens;
 #[cfg(feature = "http")]
 #[cfg(test)]
 mod outages;
+#[cfg(test)]
+mod profiles;
 #[cfg(feature = "http")]
 #[cfg(test)]
 mod restarts;
+#[cfg(test)]
+mod several_issuers;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
@@ -40,3 +52,6 @@ mod tokens;
 mod unknown_keys;
 #[cfg(test)]
 mod vectors;
+#[cfg(feature = "rust-crypto")]
+#[cfg(test)]
+mod wasm;
