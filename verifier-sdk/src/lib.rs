@@ -18,6 +18,7 @@ mod json;
 mod keys;
 #[cfg(feature = "http")]
 mod last_known_good;
+mod observe;
 mod policy;
 mod revocation;
 mod signature;
@@ -31,6 +32,9 @@ pub use error::{Reason, VerifyError};
 pub use http::{NotReady, RefreshError};
 pub use keys::jwks::{JwksError, SkipReason, SkippedKey};
 pub use keys::{Health, KeyState};
+#[cfg(feature = "metrics")]
+pub use observe::Metrics;
+pub use observe::{Event, FeedMessage, Observer};
 pub use revocation::follower::FeedOutcome;
 pub use revocation::message::FeedError;
 pub use revocation::{RevocationHealth, RevocationState};

@@ -11,6 +11,7 @@ use crate::compact::UnverifiedToken;
 use crate::error::{Reason, VerifyError};
 use crate::header::{ACCESS_TOKEN, accepted_kid};
 use crate::keys::{Health, KeyCell, KeyState};
+use crate::observe::{Event, Watch};
 use crate::policy::Policy;
 use crate::revocation::Revocations;
 use crate::revocation::follower::Now;
@@ -28,6 +29,7 @@ pub(crate) struct Inner {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) keys: Arc<KeyCell>,
     pub(crate) revocations: Arc<Revocations>,
+    pub(crate) watch: Watch,
     #[cfg(feature = "http")]
     pub(crate) follower: crate::http::Follower,
 }
@@ -46,6 +48,12 @@ impl Verifier {
     /// # Errors
     /// The first check that the token fails; see [`VerifyError::is_token_fault`] for whose fault it is.
     pub fn verify(&self, token: &str) -> Result<Verified, VerifyError> {
+        let outcome = self.verify_unobserved(token);
+        self.watch().tell(|| Event::Verification { refused: outcome.as_ref().err().map(VerifyError::reason) });
+        outcome
+    }
+
+    fn verify_unobserved(&self, token: &str) -> Result<Verified, VerifyError> {
         let token = UnverifiedToken::parse(token)?;
         let kid = accepted_kid(&token.header, ACCESS_TOKEN)?;
         let claims = Claims::parse(&token.payload)?;
@@ -78,6 +86,10 @@ impl Verifier {
         let now = self.now();
         let revocations = &self.inner.revocations;
         Health { revocations: revocations.health(now), ..self.inner.keys.health(now.monotonic, |kid| revocations.is_dead(kid)) }
+    }
+
+    pub(crate) fn watch(&self) -> &Watch {
+        &self.inner.watch
     }
 
     fn now(&self) -> Now {

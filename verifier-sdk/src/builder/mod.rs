@@ -12,6 +12,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::issuer_url::{check_address, check_issuer};
 use crate::keys::KeyCell;
 use crate::keys::jwks::{JwksError, KeySet};
+use crate::observe::{Observer, Watch};
 use crate::policy::Policy;
 use crate::revocation::Revocations;
 use crate::signature;
@@ -47,6 +48,7 @@ struct Draft {
     #[cfg(feature = "http")]
     last_known_good: Option<std::path::PathBuf>,
     allow_plain_http: bool,
+    observer: Option<Arc<dyn Observer>>,
 }
 
 /// Where the keys come from.
@@ -74,6 +76,7 @@ impl VerifierBuilder<NeedsIssuer, NeedsAudience> {
             #[cfg(feature = "http")]
             last_known_good: None,
             allow_plain_http: false,
+            observer: None,
         };
         Self { draft, steps: PhantomData }
     }
@@ -154,6 +157,12 @@ impl<I, A> VerifierBuilder<I, A> {
         self
     }
 
+    /// Whoever is to hear of what happens, to count it; by default nobody.
+    pub fn observer(mut self, observer: impl Observer) -> Self {
+        self.draft.observer = Some(Arc::new(observer));
+        self
+    }
+
     /// Lets keys be fetched over plain http from other machines: whoever sits in between can put in keys of their own.
     pub fn dangerous_allow_plain_http(mut self) -> Self {
         self.draft.allow_plain_http = true;
@@ -190,6 +199,7 @@ impl VerifierBuilder<Given, Given> {
             }
         };
         let keys = Arc::new(keys);
+        let watch = Watch::new(self.draft.observer.clone(), policy.issuer.as_deref());
         let revocations = Arc::new(Revocations::new(feed.is_certain(), feed.max_age, feed.ignore_stale, policy.leeway));
         #[cfg(feature = "http")]
         let follower = {
@@ -209,6 +219,7 @@ impl VerifierBuilder<Given, Given> {
             clock: self.draft.clock,
             keys,
             revocations,
+            watch,
             #[cfg(feature = "http")]
             follower,
         };
