@@ -200,7 +200,8 @@ impl VerifierBuilder<Given, Given> {
         };
         let keys = Arc::new(keys);
         let watch = Watch::new(self.draft.observer.clone(), policy.issuer.as_deref());
-        let revocations = Arc::new(Revocations::new(feed.is_certain(), feed.max_age, feed.ignore_stale, policy.leeway));
+        let revocations =
+            Arc::new(Revocations::new(feed.is_certain(), feed.max_age, feed.ignore_stale, policy.leeway, watch.clone()));
         #[cfg(feature = "http")]
         let follower = {
             self.check_last_known_good()?;
@@ -212,6 +213,7 @@ impl VerifierBuilder<Given, Given> {
                 feed: self.draft.feed,
                 revocations: revocations.clone(),
                 last_known_good: self.draft.last_known_good,
+                watch: watch.clone(),
             })?
         };
         let inner = Inner {
