@@ -1,10 +1,12 @@
 #![doc = include_str!("../README.md")]
 
+mod access;
 #[cfg(feature = "axum")]
 pub mod axum;
 mod base64url;
 mod bearer;
 mod builder;
+mod challenge;
 mod claims;
 mod clock;
 mod compact;
@@ -25,7 +27,9 @@ mod signature;
 mod verified;
 mod verifier;
 
+pub use access::AccessPolicy;
 pub use builder::{BuildError, Given, NeedsAudience, NeedsIssuer, VerifierBuilder};
+pub use challenge::Challenges;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use error::{Reason, VerifyError};
 #[cfg(feature = "http")]

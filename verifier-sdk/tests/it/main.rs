@@ -1,4 +1,4 @@
-//! The verifier from outside: hostile tokens (V01–V76), hostile key servers (V80–V93), the revocation feed, and axum.
+//! The verifier from outside: hostile tokens (V01–V76), hostile key servers (V80–V93), the revocation feed, and the adapters.
 
 #[cfg(feature = "axum")]
 #[cfg(test)]
@@ -25,9 +25,13 @@ mod hostile_servers;
 mod key_server;
 #[cfg(test)]
 mod key_sets;
+#[cfg(test)]
+mod observers;
 #[cfg(feature = "http")]
 #[cfg(test)]
 mod outages;
+#[cfg(test)]
+mod policies;
 #[cfg(feature = "http")]
 #[cfg(test)]
 mod restarts;
