@@ -22,8 +22,11 @@ mod keys;
 mod last_known_good;
 mod observe;
 mod policy;
+mod resource_metadata;
 mod revocation;
 mod signature;
+#[cfg(feature = "tower")]
+pub mod tower;
 mod verified;
 mod verifier;
 
@@ -39,6 +42,9 @@ pub use keys::{Health, KeyState};
 #[cfg(feature = "metrics")]
 pub use observe::Metrics;
 pub use observe::{Event, FeedMessage, Observer};
+#[cfg(feature = "tower")]
+pub use resource_metadata::MetadataService;
+pub use resource_metadata::{ResourceError, ResourceMetadata};
 pub use revocation::follower::FeedOutcome;
 pub use revocation::message::FeedError;
 pub use revocation::{RevocationHealth, RevocationState};

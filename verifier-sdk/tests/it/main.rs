@@ -39,6 +39,9 @@ mod restarts;
 mod support;
 #[cfg(test)]
 mod tokens;
+#[cfg(feature = "tower")]
+#[cfg(test)]
+mod tower_layer;
 #[cfg(feature = "http")]
 #[cfg(test)]
 mod unknown_keys;
