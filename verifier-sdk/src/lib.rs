@@ -25,6 +25,8 @@ mod policy;
 mod resource_metadata;
 mod revocation;
 mod signature;
+#[cfg(feature = "tonic")]
+pub mod tonic;
 #[cfg(feature = "tower")]
 pub mod tower;
 mod verified;

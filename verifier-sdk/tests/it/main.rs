@@ -39,6 +39,9 @@ mod restarts;
 mod support;
 #[cfg(test)]
 mod tokens;
+#[cfg(feature = "tonic")]
+#[cfg(test)]
+mod tonic_interceptor;
 #[cfg(feature = "tower")]
 #[cfg(test)]
 mod tower_layer;
