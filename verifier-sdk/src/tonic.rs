@@ -76,7 +76,6 @@ impl Interceptor for AuthInterceptor {
 ///
 /// # Errors
 /// `UNAUTHENTICATED` for a call without a token, where the interceptor is [`optional`](AuthInterceptor::optional) or missing.
-#[expect(clippy::result_large_err, reason = "a Status is what a tonic method answers")]
 pub fn caller<T>(request: &Request<T>) -> Result<&Verified, Status> {
     request.extensions().get::<Verified>().ok_or_else(|| VerifyError::new(Reason::MissingToken).into())
 }

@@ -12,7 +12,6 @@ fn interceptor() -> AuthInterceptor {
     fixed().0.interceptor().require(AccessPolicy::new().scope("orders:read"))
 }
 
-#[expect(clippy::result_large_err, reason = "it is what an interceptor answers")]
 fn ask(mut interceptor: AuthInterceptor, authorization: &[&str]) -> Result<Request<()>, Status> {
     let mut request = Request::new(());
     for value in authorization {
