@@ -1,6 +1,7 @@
 //! The `Authorization` header (RFC 6750, section 2.1), so that every adapter reads it alike.
 
 use crate::error::{Reason, VerifyError};
+use crate::observe::Event;
 use crate::verified::Verified;
 use crate::verifier::Verifier;
 
@@ -12,10 +13,17 @@ impl Verifier {
     /// else as [`verify`](Self::verify).
     pub fn verify_authorization<'h>(&self, values: impl IntoIterator<Item = &'h [u8]>) -> Result<Verified, VerifyError> {
         let mut values = values.into_iter();
-        match (values.next(), values.next()) {
+        let token = match (values.next(), values.next()) {
             (None, _) => Err(VerifyError::new(Reason::MissingToken)),
-            (Some(value), None) => self.verify(bearer_token(value)?),
+            (Some(value), None) => bearer_token(value),
             (Some(_), Some(_)) => Err(VerifyError::new(Reason::AmbiguousToken)),
+        };
+        match token {
+            Ok(token) => self.verify(token),
+            Err(refused) => {
+                self.inner.watch.tell(|| Event::Verification { refused: Some(refused.reason()) });
+                Err(refused)
+            }
         }
     }
 }

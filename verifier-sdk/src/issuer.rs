@@ -8,6 +8,7 @@ use crate::compact::UnverifiedToken;
 use crate::error::{Reason, VerifyError};
 use crate::header::Header;
 use crate::keys::{Health, KeyCell, KeyState};
+use crate::observe::Watch;
 use crate::policy::Policy;
 use crate::replays::Replays;
 use crate::revocation::Revocations;
@@ -22,6 +23,7 @@ pub(crate) struct TrustedIssuer {
     pub(crate) revocations: Arc<Revocations>,
     /// The logout tokens that were heard.
     pub(crate) logouts: Replays,
+    pub(crate) watch: Watch,
     #[cfg(feature = "http")]
     pub(crate) follower: crate::http::Follower,
 }

@@ -62,7 +62,7 @@ impl Verified {
     /// # Errors
     /// [`Reason::InsufficientScope`], whose challenge names the scope.
     pub fn require_scope(&self, scope: &str) -> Result<(), VerifyError> {
-        if self.has_scope(scope) { Ok(()) } else { Err(VerifyError::lacks_scope(scope)) }
+        if self.has_scope(scope) { Ok(()) } else { Err(VerifyError::lacks_scope([scope])) }
     }
 
     /// How old the knowledge of revocations was by which the token passed; `None` where no feed is followed, or none was heard and
@@ -137,6 +137,10 @@ impl Verified {
     /// When the claims do not fit the type.
     pub fn claims<T: DeserializeOwned>(&self) -> Result<T, ClaimsError> {
         claims_as(&self.facts.payload)
+    }
+
+    pub(crate) fn payload(&self) -> &[u8] {
+        &self.facts.payload
     }
 
     /// Only for facts that were judged.

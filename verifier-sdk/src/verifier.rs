@@ -13,6 +13,7 @@ use crate::header::Header;
 use crate::issuer::TrustedIssuer;
 use crate::json::Object;
 use crate::keys::{Health, KeyState};
+use crate::observe::{Event, Watch};
 use crate::revocation::follower::Now;
 use crate::verified::{Facts, Verified};
 
@@ -28,6 +29,8 @@ pub(crate) struct Inner {
     pub(crate) first: Arc<TrustedIssuer>,
     /// and these.
     pub(crate) others: Box<[Arc<TrustedIssuer>]>,
+    /// Hears of tokens of which it is not known whose they are.
+    pub(crate) watch: Watch,
 }
 
 impl Verifier {
@@ -44,6 +47,14 @@ impl Verifier {
     /// # Errors
     /// The first check that the token fails; see [`VerifyError::is_token_fault`] for whose fault it is.
     pub fn verify(&self, token: &str) -> Result<Verified, VerifyError> {
+        let outcome = self.verify_unobserved(token);
+        let watch = outcome.as_ref().ok().and_then(|verified| self.issuer_named(verified.issuer()));
+        let watch = watch.map_or(&self.inner.watch, |issuer| &issuer.watch);
+        watch.tell(|| Event::Verification { refused: outcome.as_ref().err().map(VerifyError::reason) });
+        outcome
+    }
+
+    fn verify_unobserved(&self, token: &str) -> Result<Verified, VerifyError> {
         let (facts, now) = self.establish(token)?;
         let revocations_age = self.judge(&facts, now)?;
         Ok(Verified::new(facts, revocations_age))
@@ -79,6 +90,11 @@ impl Verifier {
         found.ok_or_else(|| VerifyError::quoting(Reason::WrongIssuer, "iss", claimed))
     }
 
+    /// The trusted issuer that is named so.
+    pub(crate) fn issuer_named(&self, name: &str) -> Option<&TrustedIssuer> {
+        self.issuers().find(|issuer| issuer.is_named(name))
+    }
+
     /// Whether tokens can be verified just now, of every issuer that is not [optional](VerifierBuilder::optional).
     pub fn is_ready(&self) -> bool {
         self.needed().all(TrustedIssuer::is_ready)
@@ -100,7 +116,7 @@ impl Verifier {
     }
 
     pub(crate) fn issuers(&self) -> impl Iterator<Item = &TrustedIssuer> {
-        let Inner { first, others } = &*self.inner;
+        let Inner { first, others, .. } = &*self.inner;
         std::iter::once(&**first).chain(others.iter().map(|issuer| &**issuer))
     }
 

@@ -16,6 +16,7 @@ use crate::issuer::TrustedIssuer;
 use crate::issuer_url::{check_address, check_issuer};
 use crate::keys::KeyCell;
 use crate::keys::jwks::{JwksError, KeySet};
+use crate::observe::{Observer, Watch};
 use crate::policy::Policy;
 use crate::profile::Profile;
 use crate::replays::Replays;
@@ -53,6 +54,7 @@ struct Draft {
     #[cfg(feature = "http")]
     last_known_good: Option<std::path::PathBuf>,
     allow_plain_http: bool,
+    observer: Option<Arc<dyn Observer>>,
 }
 
 /// Where the keys come from.
@@ -86,6 +88,7 @@ impl VerifierBuilder<NeedsIssuer, NeedsAudience> {
             #[cfg(feature = "http")]
             last_known_good: None,
             allow_plain_http: false,
+            observer: None,
         };
         Self { draft, steps: PhantomData }
     }
@@ -168,6 +171,12 @@ impl<I, A> VerifierBuilder<I, A> {
         self
     }
 
+    /// Whoever is to hear of what happens, to count it; by default nobody.
+    pub fn observer(mut self, observer: impl Observer) -> Self {
+        self.draft.observer = Some(Arc::new(observer));
+        self
+    }
+
     /// Lets keys be fetched over plain http from other machines: whoever sits in between can put in keys of their own.
     pub fn dangerous_allow_plain_http(mut self) -> Self {
         self.draft.allow_plain_http = true;
@@ -208,7 +217,9 @@ impl VerifierBuilder<Given, Given> {
             }
         };
         let keys = Arc::new(keys);
-        let revocations = Arc::new(Revocations::new(feed.is_certain(), feed.max_age, feed.ignore_stale, policy.leeway));
+        let watch = Watch::new(self.draft.observer.clone(), policy.issuer.as_deref());
+        let revocations =
+            Arc::new(Revocations::new(feed.is_certain(), feed.max_age, feed.ignore_stale, policy.leeway, watch.clone()));
         #[cfg(feature = "http")]
         let follower = {
             self.check_last_known_good()?;
@@ -220,6 +231,7 @@ impl VerifierBuilder<Given, Given> {
                 feed: self.draft.feed,
                 revocations: revocations.clone(),
                 last_known_good: self.draft.last_known_good,
+                watch: watch.clone(),
             })?
         };
         let issuer = TrustedIssuer {
@@ -228,10 +240,11 @@ impl VerifierBuilder<Given, Given> {
             keys,
             revocations,
             logouts: Replays::default(),
+            watch: watch.clone(),
             #[cfg(feature = "http")]
             follower,
         };
-        Ok(Verifier { inner: Arc::new(Inner { first: Arc::new(issuer), others: Box::default() }) })
+        Ok(Verifier { inner: Arc::new(Inner { first: Arc::new(issuer), others: Box::default(), watch }) })
     }
 }
 

@@ -22,7 +22,8 @@ impl Verifier {
         let mut issuers = inners.flat_map(|inner| [inner.first.clone()].into_iter().chain(inner.others.clone()));
         let first = issuers.next().ok_or(BuildError::NoIssuer)?;
         let others: Box<[_]> = issuers.collect();
-        let verifier = Self { inner: Arc::new(Inner { first, others }) };
+        let watch = if others.is_empty() { first.watch.clone() } else { first.watch.unnamed() };
+        let verifier = Self { inner: Arc::new(Inner { first, others, watch }) };
         verifier.check_together()?;
         Ok(verifier)
     }

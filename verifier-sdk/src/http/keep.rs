@@ -13,6 +13,7 @@ use crate::algorithm::Algorithm;
 use crate::clock::Clock;
 use crate::keys::{Confirmed, KeyCell};
 use crate::last_known_good::{Kept, KeptKeys, file};
+use crate::observe::{Event, Watch};
 use crate::revocation::Revocations;
 use crate::revocation::follower::Now;
 
@@ -33,6 +34,7 @@ pub(super) struct Keeper {
     pub(super) address: watch::Receiver<Option<Url>>,
     /// What the file holds and since when. Whoever writes holds the lock.
     pub(super) written: Mutex<Option<(Content, Duration)>>,
+    pub(super) watch: Watch,
 }
 
 /// What makes a new file worth writing at once.
@@ -89,7 +91,9 @@ impl Keeper {
         if kept.keys.is_none() && kept.revocations.is_none() || written.as_ref().is_some_and(is_known) {
             return true;
         }
-        match file::write(&self.path, &kept.to_text(&self.issuer, now)) {
+        let outcome = file::write(&self.path, &kept.to_text(&self.issuer, now));
+        self.watch.tell(|| Event::LastKnownGoodWrite { succeeded: outcome.is_ok() });
+        match outcome {
             Ok(()) => *written = Some((content, now.monotonic)),
             Err(error) => {
                 tracing::warn!(path = %self.path.display(), "the last-known-good file was not written: {error}");

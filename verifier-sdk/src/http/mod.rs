@@ -19,6 +19,7 @@ use tokio::task::AbortHandle;
 use crate::builder::{BuildError, FeedSettings, FeedSource, KeySource};
 use crate::clock::Clock;
 use crate::keys::KeyCell;
+use crate::observe::Watch;
 use crate::policy::Policy;
 use crate::revocation::Revocations;
 use crate::verifier::Verifier;
@@ -45,6 +46,7 @@ pub(crate) struct Plan {
     pub(crate) feed: FeedSettings,
     pub(crate) revocations: Arc<Revocations>,
     pub(crate) last_known_good: Option<PathBuf>,
+    pub(crate) watch: Watch,
 }
 
 /// Messages that the task has not come to yet. More are dropped: a fetch brings the whole set, whichever kid asked for it.
@@ -59,7 +61,7 @@ enum Command {
 impl Follower {
     /// Starts what the plan needs; that may be nothing.
     pub(crate) fn start(plan: Plan) -> Result<Self, BuildError> {
-        let Plan { policy, clock, source, keys, feed, revocations, last_known_good } = plan;
+        let Plan { policy, clock, source, keys, feed, revocations, last_known_good, watch } = plan;
         let given = match &feed.source {
             FeedSource::Address(uri) => Some(Url::parse(uri).map_err(|_| BuildError::RevocationsUri("it is not a URL"))?),
             _ => None,
@@ -76,8 +78,10 @@ impl Follower {
 
         if let (Some(path), Some(issuer)) = (last_known_good, policy.issuer.clone()) {
             let (keys, revocations, clock) = (keys.clone(), revocations.clone(), clock.clone());
-            let (algorithms, address_found, written) = (policy.algorithms.clone(), found.clone(), Mutex::default());
-            let keeper = Arc::new(Keeper { path, issuer, algorithms, keys, revocations, clock, address: address_found, written });
+            let algorithms = policy.algorithms.clone();
+            let (address_found, written, watch) = (found.clone(), Mutex::default(), watch.clone());
+            let keeper = Keeper { path, issuer, algorithms, keys, revocations, clock, address: address_found, written, watch };
+            let keeper = Arc::new(keeper);
             keeper.begin(announced.then_some(&address));
             follower.tasks.push(runtime.spawn(keeper.clone().run(published.subscribe())).abort_handle());
             follower.keeper = Some(keeper);
@@ -97,8 +101,8 @@ impl Follower {
             let fetcher = Fetcher::new(&policy, source, tell)?;
             let (commands, inbox) = mpsc::channel(MAX_QUEUED);
             let schedule = Schedule::new(clock.monotonic());
-            let (keys, clock, published) = (keys.clone(), clock.clone(), published.clone());
-            let task = KeyTask { keys, clock, fetcher, schedule, published, waiting: Vec::new() };
+            let (keys, clock, published, watch) = (keys.clone(), clock.clone(), published.clone(), watch.clone());
+            let task = KeyTask { keys, clock, fetcher, schedule, published, waiting: Vec::new(), watch };
             follower.tasks.push(runtime.spawn(task.run(inbox)).abort_handle());
             follower.key_task = Some(commands);
         }

@@ -11,6 +11,7 @@ use super::schedule::Schedule;
 use super::{Command, MAX_QUEUED, RefreshError};
 use crate::clock::Clock;
 use crate::keys::{Confirmed, KeyCell, KeyState};
+use crate::observe::{Event, Watch};
 
 /// Fetches one issuer's keys again and again.
 pub(super) struct KeyTask {
@@ -20,6 +21,7 @@ pub(super) struct KeyTask {
     pub(super) schedule: Schedule,
     pub(super) published: watch::Sender<()>,
     pub(super) waiting: Vec<oneshot::Sender<Result<(), RefreshError>>>,
+    pub(super) watch: Watch,
 }
 
 impl KeyTask {
@@ -46,8 +48,10 @@ impl KeyTask {
     fn take(&mut self, command: Command) {
         match command {
             Command::LookFor(kid) => {
-                if self.keys.current().is_none_or(|current| current.set().get(&kid).is_none()) {
-                    self.schedule.unknown_kid(self.clock.monotonic(), kid);
+                if self.keys.current().is_none_or(|current| current.set().get(&kid).is_none())
+                    && !self.schedule.unknown_kid(self.clock.monotonic(), kid)
+                {
+                    self.watch.tell(|| Event::UnknownKeySuppressed);
                 }
             }
             Command::FeedSays(because) => self.schedule.feed_says(self.clock.monotonic(), because),
@@ -81,6 +85,7 @@ impl KeyTask {
                         }
                     }
                 }
+                self.watch.tell(|| Event::Keys { usable: set.len(), skipped: set.skipped().len() });
                 let fresh_for = self.schedule.succeeded(self.clock.monotonic(), max_age);
                 self.keys.publish(set, Confirmed { at: started, age_then: Duration::ZERO, fresh_for });
                 self.published.send_replace(());
@@ -95,6 +100,7 @@ impl KeyTask {
                 Err(RefreshError(failure.to_string()))
             }
         };
+        self.watch.tell(|| Event::KeyRefresh { succeeded: answer.is_ok() });
         for asker in self.waiting.drain(..) {
             let _ = asker.send(answer.clone());
         }

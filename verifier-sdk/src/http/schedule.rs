@@ -54,12 +54,11 @@ impl Schedule {
     }
 
     /// A plausible token named a key that is not in the set. While the issuer has asked to be left alone it changes nothing:
-    /// strangers must not make a fleet press it.
-    pub(super) fn unknown_kid(&mut self, now: Duration, kid: Box<str>) {
-        if now < self.not_before {
-            return;
-        }
-        self.demanded |= self.unknown_kids.admit(now, kid);
+    /// strangers must not make a fleet press it. Answers whether an attempt is spent on it.
+    pub(super) fn unknown_kid(&mut self, now: Duration, kid: Box<str>) -> bool {
+        let admitted = now >= self.not_before && self.unknown_kids.admit(now, kid);
+        self.demanded |= admitted;
+        admitted
     }
 
     /// A message of the revocation feed names a key or a key set that is not held. It has a budget of its own, which no stranger's

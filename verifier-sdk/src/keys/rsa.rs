@@ -27,7 +27,7 @@ pub(super) fn check(modulus: &[u8], exponent: &[u8]) -> Result<(), SkipReason> {
 
 /// The odd primes below 256, each with the rest that the modulus leaves.
 fn residues(modulus: &[u8]) -> Vec<(u32, u32)> {
-    let is_prime = |p: &u32| (3..*p).step_by(2).all(|d| p % d != 0);
+    let is_prime = |p: &u32| (3..*p).step_by(2).all(|d| !p.is_multiple_of(d));
     let rest = |p: u32| modulus.iter().fold(0, |rest, byte| (rest * 256 + u32::from(*byte)) % p);
     (3..256).step_by(2).filter(is_prime).map(|p| (p, rest(p))).collect()
 }

@@ -18,6 +18,7 @@ use crate::clock::Clock;
 use crate::error::{Reason, VerifyError};
 use crate::issuer::TrustedIssuer;
 use crate::keys::KeyCell;
+use crate::observe::{Event, FeedMessage, Watch};
 use crate::policy::Policy;
 use crate::verifier::Verifier;
 use cutoffs::Cutoffs;
@@ -37,6 +38,7 @@ pub(crate) struct Revocations {
     ignore_stale: bool,
     leeway: Duration,
     writing: Mutex<()>,
+    watch: Watch,
 }
 
 /// How current the knowledge of revocations is.
@@ -76,7 +78,7 @@ pub struct RevocationHealth {
 
 impl Revocations {
     /// `followed`: whether it is certain from the start that there is a feed.
-    pub(crate) fn new(followed: bool, max_age: Option<Duration>, ignore_stale: bool, leeway: Duration) -> Self {
+    pub(crate) fn new(followed: bool, max_age: Option<Duration>, ignore_stale: bool, leeway: Duration, watch: Watch) -> Self {
         Self {
             followed: AtomicBool::new(followed),
             held: ArcSwapOption::empty(),
@@ -86,6 +88,7 @@ impl Revocations {
             ignore_stale,
             leeway,
             writing: Mutex::new(()),
+            watch,
         }
     }
 
@@ -168,6 +171,7 @@ impl Revocations {
     /// Takes a message in: verifies it, judges it and publishes what is held after it.
     pub(crate) fn take(&self, text: &str, policy: &Policy, keys: &KeyCell, now: Now) -> Result<FeedOutcome, FeedError> {
         let answer = self.try_take(text, policy, keys, now);
+        self.tell(&answer);
         match &answer {
             Ok(FeedOutcome::Moved | FeedOutcome::Confirmed) => self.last_failure.store(None),
             Ok(FeedOutcome::Old) => {}
@@ -192,6 +196,20 @@ impl Revocations {
             self.held.store(Some(Arc::new(next)));
         }
         Ok(outcome)
+    }
+
+    fn tell(&self, answer: &Result<FeedOutcome, FeedError>) {
+        let outcome = match answer {
+            Ok(FeedOutcome::Moved | FeedOutcome::Confirmed) => FeedMessage::Counted,
+            Ok(FeedOutcome::Old) => FeedMessage::Old,
+            Ok(FeedOutcome::NeedsSnapshot) => FeedMessage::Apart,
+            Err(_) => FeedMessage::Refused,
+        };
+        self.watch.tell(|| Event::FeedMessage { outcome });
+        if let (true, Some(held)) = (answer.is_ok(), self.held.load().as_deref()) {
+            let (tick, as_of) = (held.position.tick, held.news.as_of);
+            self.watch.tell(|| Event::Feed { tick, lag: held.heard_tick.saturating_sub(tick), as_of });
+        }
     }
 
     pub(crate) fn note_failure(&self, why: String) {

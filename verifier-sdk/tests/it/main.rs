@@ -1,4 +1,5 @@
-//! The verifier from outside: hostile tokens (V01–V76), several issuers, hostile key servers (V80–V93), the revocation feed, and axum.
+//! The verifier from outside: hostile tokens (V01–V76), several issuers, hostile key servers (V80–V93), the revocation feed, and
+//! the adapters.
 
 #![cfg(any(feature = "aws-lc-rs", feature = "ring", feature = "rust-crypto"))]
 
@@ -33,9 +34,13 @@ mod key_server;
 mod key_sets;
 #[cfg(test)]
 mod logout_tokens;
+#[cfg(test)]
+mod observers;
 #[cfg(feature = "http")]
 #[cfg(test)]
 mod outages;
+#[cfg(test)]
+mod policies;
 #[cfg(test)]
 mod profiles;
 #[cfg(feature = "http")]
@@ -47,6 +52,12 @@ mod several_issuers;
 mod support;
 #[cfg(test)]
 mod tokens;
+#[cfg(feature = "tonic")]
+#[cfg(test)]
+mod tonic_interceptor;
+#[cfg(feature = "tower")]
+#[cfg(test)]
+mod tower_layer;
 #[cfg(feature = "http")]
 #[cfg(test)]
 mod unknown_keys;
