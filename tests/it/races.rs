@@ -249,6 +249,30 @@ on_both_engines! {
         assert_eq!(client.refresh(&agent, late.refresh()).await.error(), "invalid_grant");
     }
 
+    async fn a_token_minted_from_a_grant_that_was_read_before_its_user_was_cut_off_is_dead_on_arrival(world) {
+        let ada = world.user(ADA.0, ADA.1).await;
+        let client = world.client("shop-web", |_| {}).await;
+        for spends_a_code in [true, false] {
+            let mut agent = world.agent();
+            let code = agent.callback(&client, ADA, &[]).await.code().to_owned();
+            let first = if spends_a_code { None } else { Some(Tokens::of(&client.redeem(&agent, &code).await)) };
+            let mut hold = world.held.next(Checkpoint::GrantSpent);
+            let (asking, other) = (client.clone(), world.agent());
+            let task = tokio::spawn(async move {
+                match first {
+                    None => asking.redeem(&other, &code).await,
+                    Some(first) => asking.refresh(&other, first.refresh()).await,
+                }
+            });
+            hold.arrived().await;
+            users::log_out_everywhere(world.db(), ada.clone(), world.app.now()).await.unwrap().unwrap();
+            hold.release();
+            let late = Tokens::of(&task.await.unwrap());
+            assert_eq!(agent.userinfo(late.access()).await.status, StatusCode::UNAUTHORIZED);
+            assert_eq!(client.refresh(&agent, late.refresh()).await.error(), "invalid_grant");
+        }
+    }
+
     async fn a_clients_own_token_whose_secret_was_checked_before_a_cut_off_is_born_before_it(world) {
         let client = world.client("batch", |_| {}).await;
         let mut hold = world.held.next(Checkpoint::ClientProved);

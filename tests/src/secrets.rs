@@ -116,31 +116,45 @@ pub async fn dump_postgres(url: &str) -> Vec<u8> {
 /// The contents of every table of a SQLite database as SQL literals, a line for each row, and the raw bytes of the database's
 /// file and write-ahead log, where deleted rows may linger.
 pub async fn dump_sqlite(path: &Path) -> Vec<u8> {
-    let options = SqliteConnectOptions::new().filename(path);
-    let mut connection = SqliteConnection::connect_with(&options).await.expect("the database opens");
-    let columns = sqlx::query(
-        "SELECT '\"' || replace(t.name, '\"', '\"\"') || '\"', group_concat('quote(\"' || replace(c.name, '\"', '\"\"') || '\")', ' || '','' || ') \
-         FROM sqlite_schema t, pragma_table_info(t.name) c WHERE t.type = 'table' GROUP BY t.name ORDER BY t.name",
-    )
-    .fetch_all(&mut connection)
-    .await
-    .expect("the tables are listed");
-    let mut dump = Vec::new();
-    for table in columns {
-        let (table, row): (String, String) = (table.get(0), table.get(1));
-        let rows = sqlx::query(AssertSqlSafe(format!("SELECT {row} FROM {table}"))).fetch_all(&mut connection).await;
-        dump.extend_from_slice(format!("-- {table}\n").as_bytes());
-        for row in rows.unwrap_or_else(|error| panic!("{table}: {error}")) {
-            dump.extend_from_slice(row.get::<String, _>(0).as_bytes());
-            dump.push(b'\n');
-        }
-    }
+    let mut connection = open_sqlite(path).await;
+    let mut dump = literals(&mut connection).await;
     // Read while the connection is open: closing the last one would fold the log into the file.
     let mut log = path.as_os_str().to_owned();
     log.push("-wal");
     dump.extend(std::fs::read(path).expect("the database's file can be read"));
     dump.extend(std::fs::read(log).unwrap_or_default());
     connection.close().await.expect("the database closes");
+    dump
+}
+
+/// The contents of every table of a SQLite database as SQL literals alone.
+pub async fn rows_of_sqlite(path: &Path) -> Vec<u8> {
+    literals(&mut open_sqlite(path).await).await
+}
+
+async fn open_sqlite(path: &Path) -> SqliteConnection {
+    let options = SqliteConnectOptions::new().filename(path);
+    SqliteConnection::connect_with(&options).await.expect("the database opens")
+}
+
+async fn literals(connection: &mut SqliteConnection) -> Vec<u8> {
+    let columns = sqlx::query(
+        "SELECT '\"' || replace(t.name, '\"', '\"\"') || '\"', group_concat('quote(\"' || replace(c.name, '\"', '\"\"') || '\")', ' || '','' || ') \
+         FROM sqlite_schema t, pragma_table_info(t.name) c WHERE t.type = 'table' GROUP BY t.name ORDER BY t.name",
+    )
+    .fetch_all(&mut *connection)
+    .await
+    .expect("the tables are listed");
+    let mut dump = Vec::new();
+    for table in columns {
+        let (table, row): (String, String) = (table.get(0), table.get(1));
+        let rows = sqlx::query(AssertSqlSafe(format!("SELECT {row} FROM {table}"))).fetch_all(&mut *connection).await;
+        dump.extend_from_slice(format!("-- {table}\n").as_bytes());
+        for row in rows.unwrap_or_else(|error| panic!("{table}: {error}")) {
+            dump.extend_from_slice(row.get::<String, _>(0).as_bytes());
+            dump.push(b'\n');
+        }
+    }
     dump
 }
 

@@ -20,6 +20,10 @@ pub enum Checkpoint {
     GrantSpent,
     /// A token has its place in a status list; it has not been judged again.
     PlaceTaken,
+    /// All tokens of a status list were judged; it has not been signed.
+    ListJudged,
+    /// The first administrator was created by a link; no session has been made.
+    LinkSpent,
 }
 
 /// Who may hold requests.

@@ -145,6 +145,7 @@ async fn make(app: &App, id: &StatusListId) -> Result<Option<Arc<PublishedList>>
     let signer = app.signer(now)?;
     let judged = status_lists::judge(&mut app.db.reader().await?.conn(), id, now).await?;
     let Some(JudgedList { tick, bits, rows, served_until }) = judged else { return Ok(None) };
+    app.reached(Checkpoint::ListJudged).await;
     let ttl = app.config.status_lists.ttl;
     let claims = StatusListToken {
         iss: app.config.issuer.as_str().to_owned(),

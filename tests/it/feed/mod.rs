@@ -6,6 +6,7 @@ mod haste;
 mod ordering;
 mod outages;
 mod pace;
+mod pruning;
 mod put_back;
 mod sizes;
 

@@ -4,10 +4,13 @@ use passant::app::rotation;
 use passant::keys::{MasterKeyPlace, master_file};
 use passant_tests::follower::Took;
 use passant_tests::on_both_engines;
-use passant_tests::world::Storage;
-use sqlx::{Connection, PgConnection};
+use passant_tests::world::{Holding, Storage};
+use serde_json::json;
 
 use super::*;
+
+/// Keeps everybody who reads the head waiting.
+const HOLD_THE_HEAD: &str = "LOCK TABLE feed_head IN ACCESS EXCLUSIVE MODE";
 
 on_both_engines! {
     async fn without_its_database_the_feed_is_silent_and_answers_503_until_it_is_back(world) {
@@ -44,28 +47,42 @@ on_both_engines! {
     }
 
     async fn a_message_is_dated_before_the_read_for_which_it_vouches(world) {
-        let Storage::Postgres(database) = world.storage() else {
-            // SQLite's readers wait for nobody: there is no read that could be held.
-            return;
-        };
         let node = Arc::new(Node::first(&world));
         node.get("/revocations").await;
         world.advance(Duration::from_secs(30));
         let begun = world.clock_seconds();
-        let mut locking = PgConnection::connect(database.url()).await.unwrap();
-        sqlx::raw_sql("BEGIN; LOCK TABLE feed_head IN ACCESS EXCLUSIVE MODE").execute(&mut locking).await.unwrap();
+        // SQLite's readers wait for nobody: there is no read that could be held.
+        let Some(mut holding) = Holding::begin(world.storage(), HOLD_THE_HEAD).await else { return };
         let reading = tokio::spawn({
             let node = Arc::clone(&node);
             async move { node.get("/revocations").await }
         });
-        let mut watching = PgConnection::connect(database.url()).await.unwrap();
-        let waits = "SELECT COUNT(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
-        while sqlx::query_scalar::<_, i64>(waits).fetch_one(&mut watching).await.unwrap() == 0 {
-            tokio::task::yield_now().await;
-        }
+        holding.is_waited_for().await;
         world.advance(Duration::from_secs(3));
-        sqlx::raw_sql("COMMIT").execute(&mut locking).await.unwrap();
+        holding.commit().await;
         assert_eq!(payload(&reading.await.unwrap())["iat"], begun);
+    }
+
+    async fn a_snapshot_has_every_cut_off_up_to_the_head_that_it_names(world) {
+        let node = Arc::new(Node::first(&world));
+        let Some(mut holding) = Holding::begin(world.storage(), HOLD_THE_HEAD).await else { return };
+        let reading = tokio::spawn({
+            let node = Arc::clone(&node);
+            async move { node.get("/revocations").await }
+        });
+        holding.is_waited_for().await;
+        holding
+            .execute(
+                "INSERT INTO feed_entries (tick, feed_id, previous_tick, chain) SELECT tick + 1, feed_id, tick, 'link' FROM feed_head;
+                 INSERT INTO cutoffs (tick, level, identifier) SELECT tick + 1, 'gid', 'the cut-off between' FROM feed_head;
+                 INSERT INTO audit (id, at, action, outcome, actor_kind, tick)
+                 SELECT 'between', 0, 'grant_end', 'done', 'passant', tick + 1 FROM feed_head;
+                 UPDATE feed_head SET previous_tick = tick, tick = tick + 1, chain = 'link'",
+            )
+            .await;
+        holding.commit().await;
+        let message = payload(&reading.await.unwrap());
+        assert_eq!((&message["chain"], &message["cutoffs"]["gid"]), (&json!("link"), &json!(["the cut-off between", 0])));
     }
 
     async fn a_process_whose_clock_is_off_signs_no_message(world) {

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use passant::app::checkpoint::Checkpoint;
+use passant::domain::ids::UserId;
+use passant::domain::password::Password;
 use passant::secret::OpaqueToken;
-use passant::store::set_up_tokens;
+use passant::store::{set_up_tokens, users};
 use passant_tests::on_both_engines;
 
 use super::*;
@@ -142,5 +145,26 @@ on_both_engines! {
         assert_page(&answer, 503);
         assert_eq!(answer.header("retry-after"), Some("5"));
         assert_page(&agent.get(&link).await, 200);
+    }
+
+    async fn session_of_a_link_does_not_begin_where_the_password_was_replaced_before_it(world) {
+        let link = link(&world).await;
+        let mut agent = world.agent();
+        let page = agent.get(&link).await;
+        let mut hold = world.held.next(Checkpoint::LinkSpent);
+        let setting_up = tokio::spawn(async move {
+            let answer = agent.submit(&page, "/set-up", &GOOD).await;
+            (agent, answer)
+        });
+        hold.arrived().await;
+        world.secrets.collect("password", GRACE.1);
+        let (ada,) = world.rows::<(String,)>("SELECT id FROM users").await.remove(0);
+        let another = world.app.passwords.hash(Password::typed(GRACE.1).unwrap()).await.unwrap();
+        users::set_password(world.db(), UserId::new(ada), another, world.app.now()).await.unwrap().unwrap();
+        hold.release();
+        let (mut agent, answer) = setting_up.await.unwrap();
+        assert_eq!(answer.location(), "/login");
+        assert!(set_cookie(&answer, SESSION).is_none() && !signed_in(&mut agent).await);
+        assert_eq!(agent.sign_in(ADA.0, GRACE.1).await.location(), "/");
     }
 }

@@ -134,6 +134,21 @@ on_both_engines! {
         assert_eq!((list.status(idx), list.not_valid()), (Ok(INVALID), 1));
     }
 
+    async fn a_revocation_while_a_list_is_signed_is_in_the_next_answer(world) {
+        let client = listed(&world, "batch").await;
+        let token = robot(&world, &client).await;
+        let mut hold = world.held.next(Checkpoint::ListJudged);
+        let making = tokio::spawn({
+            let (world, token) = (Arc::clone(&world), token.clone());
+            async move { status(&world, &token).await }
+        });
+        hold.arrived().await;
+        revoke(&world, &client, token.access()).await;
+        hold.release();
+        assert_eq!(making.await.unwrap(), VALID, "it was judged before");
+        assert_eq!(status(&world, &token).await, INVALID);
+    }
+
     async fn each_cause_that_kills_a_token_here_kills_it_in_its_list_and_no_other(world) {
         let bystander = robot(&world, &listed(&world, "bystander").await).await;
         let now = world.app.now();

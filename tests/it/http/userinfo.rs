@@ -139,6 +139,28 @@ on_both_engines! {
         assert_error(&agent.userinfo(tokens.access()).await, 401, "invalid_token");
     }
 
+    async fn token_of_ours_without_a_sound_born_is_none(world) {
+        world.user(ADA.0, ADA.1).await;
+        let client = world.client("shop-web", |_| {}).await;
+        let mut agent = world.agent();
+        let claims = agent.tokens(&client, ADA, &[]).await.claims();
+        let born = claims["born"].as_i64().unwrap();
+        let (whole, text) = (json!(1_i64 << 53), json!(born.to_string()));
+        for (born, status) in [
+            (Some(json!(born)), StatusCode::OK), (Some(whole), StatusCode::OK), (None, StatusCode::UNAUTHORIZED),
+            (Some(json!((1_i64 << 53) + 1)), StatusCode::UNAUTHORIZED), (Some(json!(-1)), StatusCode::UNAUTHORIZED),
+            (Some(json!(1.5)), StatusCode::UNAUTHORIZED), (Some(text), StatusCode::UNAUTHORIZED), (Some(Value::Null), StatusCode::UNAUTHORIZED),
+        ] {
+            let mut claims = claims.clone();
+            claims.as_object_mut().unwrap().remove("born");
+            if let Some(born) = &born {
+                claims["born"] = born.clone();
+            }
+            let token = world.app.sign(world.app.now(), "at+jwt", &claims).unwrap();
+            assert_eq!(agent.userinfo(&token).await.status, status, "{born:?}");
+        }
+    }
+
     async fn head_and_other_methods(world) {
         let head = world.agent().send(Method::HEAD, "/userinfo", &[], Body::empty()).await;
         assert_eq!((head.status, head.body.as_str()), (StatusCode::UNAUTHORIZED, ""));

@@ -9,6 +9,7 @@ use passant::store::anew::{self, ActingSession, Anew, PasswordChange};
 use passant::store::evidence::{self, Levels};
 use passant::store::sessions::{self, NewSession};
 use passant::store::{Db, consents, feed_head, grants, session_list, users};
+use passant_tests::world::Holding;
 
 use super::rows::{approval, client, new_approval, new_session, password_hash, session, user};
 use super::{NOW, Replicas, count, execute};
@@ -24,6 +25,9 @@ const CHANGES: [&str; 8] = [
     "UPDATE sessions SET idle_until = 0",
     "UPDATE sessions SET expires_at = 0",
 ];
+
+/// Keeps every transaction that raises the tick waiting.
+const HOLD_THE_HEAD: &str = "SELECT 1 FROM feed_head FOR UPDATE";
 
 fn acting(session: &NewSession) -> ActingSession {
     ActingSession {
@@ -162,6 +166,54 @@ on_both_databases! {
             let before = read!(it.db, conn => grants::find(conn, &grant.id)).unwrap().born;
             assert!(matches!(anew::end_others(&it.db, acting(&here), NOW).await.unwrap(), Anew::Done(_)), "{statement}");
             if read!(it.db, conn => grants::find(conn, &grant.id)).unwrap().born != before {
+                missed.push(statement);
+            }
+        }
+        assert_eq!(missed, [""; 0]);
+    }
+
+    async fn what_changes_until_the_head_is_held_is_evidence_as_well(it) {
+        let cut_off = "UPDATE feed_head SET tick = tick + 1, issuer_cutoff = tick + 1";
+        for changes_password in [true, false] {
+            let here = signed_in(&it).await;
+            // SQLite has one writer at a time: nothing can change while a transaction runs.
+            let Some(mut holding) = Holding::begin(&it.storage, HOLD_THE_HEAD).await else { return };
+            let (db, here_too) = (it.other.clone(), here.clone());
+            let acting = tokio::spawn(async move {
+                match changes_password {
+                    true => anew::change_password(&db, change(&here_too, "second")).await.unwrap(),
+                    false => anew::end_others(&db, acting(&here_too), NOW).await.unwrap(),
+                }
+            });
+            holding.is_waited_for().await;
+            holding.execute(cut_off).await;
+            holding.commit().await;
+            assert_eq!(acting.await.unwrap(), Anew::SignInAgain, "changes password: {changes_password}");
+            assert_eq!(live_sessions(&it.db, &here.session.user_id).await, []);
+            assert_eq!(hash(&it, &here.session.user_id).await, Some(password_hash("first")));
+        }
+    }
+
+    async fn a_grant_that_dies_before_the_head_is_held_is_not_born_anew(it) {
+        let mut missed = Vec::new();
+        for statement in [
+            "UPDATE clients SET disabled_at = 1",
+            "UPDATE clients SET cutoff = (SELECT tick + 1 FROM feed_head); UPDATE feed_head SET tick = tick + 1",
+            "INSERT INTO consents (user_id, client_id, scopes, resources, claims, born, cutoff, updated_at)
+             SELECT g.user_id, g.client_id, '', '[]', '[]', 0, h.tick + 1, 0 FROM grants g, feed_head h ON CONFLICT DO NOTHING;
+             UPDATE feed_head SET tick = tick + 1",
+            "DELETE FROM clients",
+        ] {
+            let (here, (shop, _)) = (signed_in(&it).await, client(&it.db).await);
+            let grant = granted(&it, &here, &shop.client.id, "openid").await;
+            let Some(mut holding) = Holding::begin(&it.storage, HOLD_THE_HEAD).await else { return };
+            let (db, here) = (it.other.clone(), acting(&here));
+            let ending = tokio::spawn(async move { anew::end_others(&db, here, NOW).await.unwrap() });
+            holding.is_waited_for().await;
+            holding.execute(statement).await;
+            holding.commit().await;
+            assert!(matches!(ending.await.unwrap(), Anew::Done(_)), "{statement}");
+            if read!(it.db, conn => grants::find(conn, &grant.id)).unwrap().born != grant.born {
                 missed.push(statement);
             }
         }

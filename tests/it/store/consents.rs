@@ -1,12 +1,14 @@
 use passant::domain::audit::{Action, Event};
+use passant::domain::client::ClientOrigin;
 use passant::domain::consent::Consent;
-use passant::domain::cutoff::{Level, Target, revoked};
+use passant::domain::cutoff::{Level, Standing, Target, revoked};
 use passant::domain::ids::{ClientId, Tick, UserId};
+use passant::store::accounts::{self, LastAdministrator};
 use passant::store::consents::{self, GivenConsent};
 use passant::store::evidence::{self, Levels};
-use passant::store::{clients, feed_head};
+use passant::store::{clients, feed_head, registrations, sweep};
 
-use super::rows::{client, declared, fresh_name, user};
+use super::rows::{HOUR, client, declared, fresh_name, user};
 use super::{NOW, Replicas, at_once, execute_with};
 
 fn allowing(user: &UserId, client: &ClientId, scopes: &str) -> GivenConsent {
@@ -99,6 +101,17 @@ on_both_databases! {
         assert_eq!(allowed(&it, &user, &id).await, "");
         clients::create(&it.db, declared(&name), NOW).await.unwrap().unwrap();
         assert_eq!(allowed(&it, &user, &id).await, "");
+    }
+
+    async fn what_was_withdrawn_is_never_forgotten(it) {
+        let (user, client) = people(&it).await;
+        let tick = consents::withdraw(&it.db, user.clone(), client.clone(), NOW).await.unwrap();
+        registrations::remove(&it.db, client.clone(), ClientOrigin::CommandLine, NOW).await.unwrap().unwrap();
+        accounts::delete(&it.db, user.clone(), LastAdministrator::Spare, NOW).await.unwrap();
+        while sweep::batch(&it.db, NOW + HOUR * 1_000_000).await.unwrap() > 0 {}
+        let levels = Levels { user: Some(user), client: Some(client), ..Levels::default() };
+        let evidence = read!(it.db, conn => evidence::read(conn, &levels, NOW)).evidence;
+        assert_eq!(evidence.consent, Standing::CutOff(tick));
     }
 
     async fn an_issuer_wide_cut_off_ends_every_answer(it) {

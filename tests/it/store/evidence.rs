@@ -4,12 +4,15 @@
 use passant::domain::audit::{Action, Event};
 use passant::domain::cutoff::{Evidence, Standing, Target};
 use passant::domain::ids::{ClientId, GrantId, KeyId, SessionId, Tick, TokenId, UserId};
+use passant::domain::password::PasswordHash;
+use passant::secret::TokenHash;
+use passant::store::client_secrets::{self, OldSecrets, Rotated, Rotation};
 use passant::store::evidence::{self, Found, Levels};
 use passant::store::signing_keys::KeyChange;
 use passant::store::signing_keys::{self, Applied};
 use passant::store::{Db, clients, feed_head, sessions, users};
 
-use super::rows::{HOUR, approval, password_hash, session, signing_key, user};
+use super::rows::{HOUR, approval, client, fresh_hash, password_hash, session, signing_key, user};
 use super::{NOW, Replicas, execute, execute_with};
 
 const LIVE: Standing = Standing::CutOff(Tick::ZERO);
@@ -49,15 +52,6 @@ async fn all_alive(it: &Replicas) -> (Levels, Tick) {
         key: Some(key.kid),
     };
     (levels, it.tick().await)
-}
-
-fn clear_of_its_own_tick(evidence: &Evidence) {
-    for standing in [evidence.user, evidence.client] {
-        if let Standing::CutOff(at) = standing {
-            assert!(at <= evidence.tick, "{at} is above {}", evidence.tick);
-        }
-    }
-    assert!(evidence.issuer <= evidence.tick);
 }
 
 on_both_databases! {
@@ -114,44 +108,78 @@ on_both_databases! {
         assert!(!expired(NOW + HOUR).await && expired(NOW + HOUR * 2).await);
     }
 
-    async fn no_record_shows_a_cut_off_above_its_own_tick(it) {
-        let approval = approval(&it.db).await;
-        let (user, client) = (approval.grant.user_id.clone(), approval.grant.client_id.clone());
-        let username = read!(it.db, conn => users::find(conn, &user)).unwrap().username;
-        let username = passant::domain::user::Username::parse(&username).unwrap();
-        let cookie = session(&it.db, &user).await.cookie_hash;
-        let levels = Levels { user: Some(user.clone()), client: Some(client.clone()), ..Levels::default() };
-        let writer = tokio::spawn(raise_both(it.other.clone(), user, client.clone()));
-        let mut seen = std::collections::BTreeSet::new();
+    async fn every_record_is_what_was_committed_at_its_own_tick(it) {
+        let (ada, (shop, made)) = (user(&it.db).await, client(&it.db).await);
+        let cookie = session(&it.db, &ada.id).await.cookie_hash;
+        let levels = Levels { user: Some(ada.id.clone()), client: Some(shop.client.id.clone()), ..Levels::default() };
+        let first = Raised { of_user: vec![(Tick::ZERO, password_hash("first"))], of_client: vec![(made, shop.secrets[0].clone())] };
+        let writer = tokio::spawn(raise_both(it.other.clone(), ada.id, shop.client.id.clone(), first));
+        let mut seen = Vec::new();
         while !writer.is_finished() {
-            let sign_in = read!(it.db, conn => users::sign_in_record(conn, &username)).unwrap().evidence;
-            let cookie = read!(it.db, conn => sessions::find_by_cookie(conn, &cookie)).unwrap().evidence;
-            let client = read!(it.db, conn => clients::find(conn, &client, NOW)).unwrap().evidence;
-            let found = read!(it.db, conn => evidence::read(conn, &levels, NOW)).evidence;
-            for evidence in [&sign_in, &cookie, &client, &found] {
-                clear_of_its_own_tick(evidence);
-                seen.insert(evidence.tick);
-            }
+            let sign_in = read!(it.db, conn => users::sign_in_record(conn, &ada.username)).unwrap();
+            let cookie = read!(it.db, conn => sessions::find_by_cookie(conn, &cookie)).unwrap();
+            let client = read!(it.db, conn => clients::find(conn, &shop.client.id, NOW)).unwrap();
+            let found = read!(it.db, conn => evidence::read(conn, &levels, NOW));
+            seen.extend([
+                Seen { record: "sign-in", evidence: sign_in.evidence, password: sign_in.password_hash, secret: None },
+                Seen { record: "cookie", evidence: cookie.evidence, password: None, secret: None },
+                Seen { record: "client", evidence: client.evidence, password: None, secret: client.secrets.first().cloned() },
+                Seen { record: "levels", evidence: found.evidence, password: None, secret: None },
+            ]);
         }
-        writer.await.unwrap();
-        assert!(seen.len() > 10, "the reader saw the writer at work: {seen:?}");
+        let raised = writer.await.unwrap();
+        for seen in &seen {
+            seen.is_of_its_tick(&raised);
+        }
+        let ticks: std::collections::BTreeSet<Tick> = seen.iter().map(|seen| seen.evidence.tick).collect();
+        assert!(ticks.len() > 10, "the reader saw the writer at work: {ticks:?}");
     }
 }
 
-/// Cuts a user and a client off, again and again.
-async fn raise_both(db: Db, user: UserId, client: ClientId) {
-    for _ in 0..100 {
-        users::set_password(&db, user.clone(), password_hash("new"), NOW).await.unwrap().unwrap();
-        let targets = vec![Target::Client(client.clone())];
-        commit!(db, targets, |tx, targets| async {
-            feed_head::raise(tx, NOW, targets).await?;
-            let cut = "UPDATE clients SET cutoff = (SELECT tick FROM feed_head)";
-            match &mut **tx {
-                passant::store::Conn::Sqlite(conn) => sqlx::query(cut).execute(&mut **conn).await.map(drop)?,
-                passant::store::Conn::Postgres(conn) => sqlx::query(cut).execute(&mut **conn).await.map(drop)?,
-            }
-            Ok(())
-        })
-        .unwrap();
+/// What a reader was given.
+struct Seen {
+    record: &'static str,
+    evidence: Evidence,
+    password: Option<PasswordHash>,
+    secret: Option<TokenHash>,
+}
+
+impl Seen {
+    /// Fails when any part of it is older or newer than its tick.
+    fn is_of_its_tick(&self, raised: &Raised) {
+        let Self { record, evidence, password, secret } = self;
+        let tick = evidence.tick;
+        let (of_user, of_client) = (last(&raised.of_user, tick), last(&raised.of_client, tick));
+        for (found, at) in [(evidence.user, of_user.0), (evidence.client, of_client.0)] {
+            assert!(found == Standing::NotJudged || found == Standing::CutOff(at), "{record} at {tick}: {found:?}, not {at}");
+        }
+        assert!(password.as_ref().is_none_or(|found| *found == of_user.1), "{record} at {tick}: the password of another one");
+        assert!(secret.as_ref().is_none_or(|found| *found == of_client.1), "{record} at {tick}: the secret of another one");
     }
+}
+
+/// What was proved by at the last of these ticks up to this one.
+fn last<T>(raised: &[(Tick, T)], tick: Tick) -> &(Tick, T) {
+    raised.iter().rfind(|(at, _)| *at <= tick).expect("there was something before")
+}
+
+/// The ticks at which a user and a client were cut off, each with what has proved who they are since.
+struct Raised {
+    of_user: Vec<(Tick, PasswordHash)>,
+    of_client: Vec<(Tick, TokenHash)>,
+}
+
+/// Cuts a user and a client off, again and again.
+async fn raise_both(db: Db, user: UserId, client: ClientId, mut raised: Raised) -> Raised {
+    for number in 0..100 {
+        let hash = password_hash(&format!("number {number}"));
+        let tick = users::set_password(&db, user.clone(), hash.clone(), NOW).await.unwrap().unwrap();
+        raised.of_user.push((tick, hash));
+        let secret = fresh_hash();
+        let leaked =
+            Rotation { client: client.clone(), secret: secret.clone(), expires_at: None, old: OldSecrets::Leaked, now: NOW };
+        let Rotated::Done(committed) = client_secrets::rotate(&db, leaked).await.unwrap() else { panic!("it has secrets") };
+        raised.of_client.push((committed.tick.unwrap(), secret));
+    }
+    raised
 }

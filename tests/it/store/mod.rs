@@ -60,6 +60,7 @@ mod applications;
 mod attempts;
 mod audit;
 mod authorization_requests;
+mod causes;
 mod client_secrets;
 mod clients;
 mod codes;

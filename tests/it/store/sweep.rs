@@ -6,13 +6,15 @@ use passant::clock::UnixTime;
 use passant::domain::audit::{Action, Event};
 use passant::domain::cutoff::Target;
 use passant::store::signing_keys::{self, Applied, KeyChange};
-use passant::store::sweep::{self, AFTER_END, KEYS_AFTER_END, SEEDS_AFTER_WINDOW};
+use passant::store::sweep::{self, SEEDS_AFTER_WINDOW};
 use passant::store::{authorization_requests, feed_head, grants, refresh_tokens, sessions, set_up_tokens};
 
 use super::rows::{HOUR, approval, client, family, fresh_hash, keep, session, signing_key, user};
 use super::{NOW, Replicas, count, execute, execute_with};
 
 const MOMENT: Duration = Duration::from_millis(1);
+const AFTER_END: Duration = Duration::from_secs(70 * 60);
+const KEYS_AFTER_END: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
 /// Sweeps at a time and demands how many rows go.
 async fn sweeps(it: &Replicas, now: UnixTime, rows: u64) {
@@ -165,6 +167,21 @@ on_both_databases! {
         sweeps(&it, NOW, 500).await;
         sweeps(&it, NOW, 1).await;
         sweeps(&it, NOW, 0).await;
+    }
+
+    async fn what_the_feed_says_of_a_dead_key_goes_after_ninety_days(it) {
+        for epoch in 1..=2 {
+            let change = KeyChange { insert: Some(signing_key(epoch)), ..KeyChange::default() };
+            assert_ne!(signing_keys::apply(&it.db, change, NOW).await.unwrap(), Applied::TooLate);
+        }
+        let kid = read!(it.db, conn => signing_keys::all(conn))[0].kid.clone();
+        let revoke = KeyChange { revoke: vec![kid], ..KeyChange::default() };
+        let Applied::Done(Some(tick)) = signing_keys::apply(&it.db, revoke, NOW).await.unwrap() else { panic!("it lived") };
+        let died = UnixTime::from_millis(tick.get());
+        sweeps(&it, died + KEYS_AFTER_END, 0).await;
+        assert_eq!(count(&it.db, "SELECT COUNT(*) FROM cutoffs WHERE level = 'kid'").await, 1);
+        while sweep::batch(&it.db, died + KEYS_AFTER_END + MOMENT).await.unwrap() > 0 {}
+        assert_eq!(count(&it.db, "SELECT COUNT(*) FROM cutoffs WHERE level = 'kid'").await, 0);
     }
 
     async fn the_sweep_leaves_the_feed_alone(it) {

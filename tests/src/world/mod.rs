@@ -5,6 +5,7 @@ mod agent;
 mod backup;
 mod flow;
 mod held;
+mod holding;
 mod operator;
 mod registered;
 mod served;
@@ -30,12 +31,13 @@ pub use self::agent::{Agent, Answer};
 pub use self::backup::Backup;
 pub use self::flow::{Callback, Tokens, VERIFIER, authorize_path, challenge};
 pub use self::held::{Held, Hold};
+pub use self::holding::Holding;
 pub use self::operator::told_of;
 pub use self::registered::{PROFILE, Registered, registration};
 pub use self::served::Served;
 pub use self::tailing::Tailing;
 use crate::postgres::{self, Database};
-use crate::secrets::{SecretCollector, dump_postgres, dump_sqlite};
+use crate::secrets::{SecretCollector, dump_postgres, dump_sqlite, rows_of_sqlite};
 
 /// The database under a test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,6 +141,14 @@ impl Storage {
     /// Opens it.
     pub async fn open(&self, clock: &ManualClock) -> Db {
         Db::open(&self.location(), Arc::new(clock.clone())).await.expect("the database opens")
+    }
+
+    /// Every row of every table, as text.
+    pub async fn rows(&self) -> Vec<u8> {
+        match self {
+            Self::Sqlite(directory) => rows_of_sqlite(&directory.0.join("passant.sqlite")).await,
+            Self::Postgres(database) => dump_postgres(database.url()).await,
+        }
     }
 
     /// Everything in it, as bytes to be searched.

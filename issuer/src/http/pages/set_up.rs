@@ -12,6 +12,7 @@ use super::views::{SetUp, SetUpProblem};
 use super::{Policy, frame, page};
 use crate::app::App;
 use crate::app::attempts::whole_seconds;
+use crate::app::checkpoint::Checkpoint;
 use crate::app::password_gate::GateError;
 use crate::clock::UnixTime;
 use crate::domain::audit::{Action, Event, Outcome, Source};
@@ -67,6 +68,7 @@ pub(crate) async fn post(State(app): State<Arc<App>>, Submission { form, sender 
         Redeemed::UsernameTaken => return Ok(again(&[SetUpProblem::UsernameTaken])?),
     }
     tracing::info!("the first administrator was created");
+    app.reached(Checkpoint::LinkSpent).await;
     // The session is stamped with a tick that is read with the very hash that was just set.
     let mut reader = app.db.reader().await?;
     let record = users::sign_in_record(&mut reader.conn(), &chosen.username).await?;

@@ -5,8 +5,12 @@ mod client_authentication;
 mod client_credentials;
 mod refresh_token;
 
+use std::time::Duration;
+
 use axum::body::Body;
+use passant::app::checkpoint::Checkpoint;
 use passant_tests::on_both_engines;
+use passant_tests::world::{Holding, Tokens};
 
 use super::*;
 
@@ -72,5 +76,76 @@ on_both_engines! {
         let answer = world.agent().send(Method::POST, "/token", &headers, Body::from(huge)).await;
         assert_error(&answer, 413, "invalid_request");
         assert_eq!(answer.header("access-control-allow-origin"), Some("*"));
+    }
+
+    async fn iat_is_from_before_the_evidence_however_long_that_takes(world) {
+        world.user(ADA.0, ADA.1).await;
+        let listed = world.client("listed", |it| it.status_list = true).await;
+        for client in [world.client("shop-web", |_| {}).await, listed] {
+            for checkpoint in [Checkpoint::ClientProved, Checkpoint::GrantSpent, Checkpoint::PlaceTaken] {
+                if checkpoint == Checkpoint::PlaceTaken && !client.client.status_list {
+                    continue;
+                }
+                for request in ["code", "refresh_token", "client_credentials"] {
+                    if (checkpoint, request) == (Checkpoint::GrantSpent, "client_credentials") {
+                        continue;
+                    }
+                    let asking = asking(&world, &client, request).await;
+                    let (begun, mut hold) = (world.clock_seconds(), world.held.next(checkpoint));
+                    let task = tokio::spawn(asking);
+                    hold.arrived().await;
+                    world.advance(LATER);
+                    hold.release();
+                    assert_dated(&task.await.unwrap(), begun, &format!("{request} at {checkpoint:?}"));
+                }
+            }
+        }
+    }
+
+    async fn iat_is_from_before_the_first_read_of_the_tick(world) {
+        world.user(ADA.0, ADA.1).await;
+        let client = world.client("shop-web", |_| {}).await;
+        for request in ["code", "refresh_token", "client_credentials"] {
+            let asking = asking(&world, &client, request).await;
+            let begun = world.clock_seconds();
+            // SQLite's readers wait for nobody: there is no read that could be held.
+            let Some(mut holding) = Holding::begin(world.storage(), "LOCK TABLE feed_head IN ACCESS EXCLUSIVE MODE").await else { return };
+            let task = tokio::spawn(asking);
+            holding.is_waited_for().await;
+            world.advance(LATER);
+            holding.commit().await;
+            assert_dated(&task.await.unwrap(), begun, request);
+        }
+    }
+}
+
+const LATER: Duration = Duration::from_secs(7);
+
+/// A token request that is about to be sent, with all that it needs.
+async fn asking(world: &Arc<World>, client: &Registered, request: &str) -> impl Future<Output = Answer> + Send + 'static {
+    let (world, client, mut agent) = (Arc::clone(world), client.clone(), world.agent());
+    let (request, code, tokens) = match request {
+        "code" => (request.to_owned(), Some(agent.callback(&client, ADA, &[]).await.code().to_owned()), None),
+        "refresh_token" => (request.to_owned(), None, Some(agent.tokens(&client, ADA, &[]).await)),
+        other => (other.to_owned(), None, None),
+    };
+    async move {
+        match (code, tokens) {
+            (Some(code), _) => client.redeem(&agent, &code).await,
+            (None, Some(tokens)) => client.refresh(&agent, tokens.refresh()).await,
+            (None, None) => client.token(&world, &[("grant_type", &request)]).await,
+        }
+    }
+}
+
+/// Every token of the answer says that it was made at this moment.
+#[track_caller]
+fn assert_dated(answer: &Answer, begun: i64, what: &str) {
+    let tokens = Tokens::of(answer);
+    let claims = tokens.claims();
+    let life = tokens.0["expires_in"].as_i64().unwrap();
+    assert_eq!((claims["iat"].as_i64(), claims["exp"].as_i64()), (Some(begun), Some(begun + life)), "{what}");
+    if tokens.0["id_token"].is_string() {
+        assert_eq!(tokens.id_claims()["iat"], begun, "{what}");
     }
 }
