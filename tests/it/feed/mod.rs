@@ -1,13 +1,16 @@
 //! The revocation feed as those who follow it see it: what it says, how it is resumed, and what it does when its database is away,
 //! slow, or put back in time.
 
+mod broken_off;
 mod following;
 mod haste;
 mod ordering;
 mod outages;
 mod pace;
 mod put_back;
+mod sharing;
 mod sizes;
+mod swept;
 
 use std::sync::Arc;
 use std::time::Duration;
