@@ -8,7 +8,7 @@ use passant::domain::causes::Cause;
 use passant::domain::cutoff::Level;
 use passant::jobs::{Job, RotateKeys};
 use passant_tests::world::{Answer, Engine, Hold, Served, Tokens};
-use passant_verifier::{Reason, Verifier};
+use passant_verifier::{Reason, Verifier, VerifyError};
 use tokio::task::JoinHandle;
 
 use super::scene::Scene;
@@ -54,9 +54,10 @@ pub(super) async fn walk(engine: Engine, cause: Cause) {
     let level = cause.row().level;
     for (mint, tokens) in finished(held).await {
         let refusal = verifier.verify(tokens.access()).err();
-        let found = refusal.as_ref().map(|refusal| (refusal.reason(), refusal.detail()));
-        let level = level.to_string();
-        let expected = concerns(cause, mint).then_some((Reason::Revoked, Some(level.as_str())));
+        // Of a key the detail says which, behind the level.
+        let named = |refusal: &VerifyError| refusal.detail().and_then(|detail| detail.split(' ').next()).map(str::to_owned);
+        let found = refusal.as_ref().map(|refusal| (refusal.reason(), named(refusal)));
+        let expected = concerns(cause, mint).then(|| (Reason::Revoked, Some(level.to_string())));
         assert_eq!(found, expected, "{mint:?}: signed after it");
     }
     assert_eq!(reason(&verifier, &scene.tokens), Some(Reason::Revoked), "what was finished before is dead too");
