@@ -10,6 +10,9 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
+/// How far a replica's clock may be from the database's before it signs nothing; two of them may be twice that far apart.
+pub const TOLERANCE: Duration = Duration::from_secs(60);
+
 /// Milliseconds since the Unix epoch: the form in which every time rests in the database.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UnixTime(i64);

@@ -32,6 +32,10 @@ pub struct Measures {
     pub feed_snapshots: Counter,
     /// Positions that the history never had.
     pub feed_contradictions: Counter,
+    /// Signed messages that the history contradicted.
+    pub feed_proofs: Counter,
+    /// Tails that broke off.
+    pub feed_restarts: Counter,
     /// Alarms that stand.
     pub feed_alarms: Gauge,
     /// How long the signing key has been past its schedule.
@@ -67,6 +71,11 @@ impl Default for Measures {
                 "passant_feed_contradictions_total",
                 "Positions answered 409: claimed, by anybody, not proven",
             ),
+            feed_proofs: counter(
+                "passant_feed_proven_contradictions_total",
+                "Messages that this issuer had signed and its history contradicted",
+            ),
+            feed_restarts: counter("passant_feed_restarts_total", "Times that what keeps the revocation feed going broke off"),
             feed_alarms: gauge("passant_feed_alarms", None, "Alarms that stand because the database was put back in time"),
             keys_overdue: gauge("passant_keys_overdue_seconds", seconds, "How long the signing key has been past its schedule"),
             password_hashes: counter("passant_password_hashes_total", "Passwords hashed"),

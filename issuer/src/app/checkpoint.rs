@@ -18,12 +18,16 @@ pub enum Checkpoint {
     AccountChangeJudged,
     /// A code or refresh token was spent; no token has been signed.
     GrantSpent,
+    /// All that a token rests on was judged, and the key that will sign it was chosen; it is not signed.
+    SignerChosen,
     /// A token has its place in a status list; it has not been judged again.
     PlaceTaken,
     /// All tokens of a status list were judged; it has not been signed.
     ListJudged,
     /// The first administrator was created by a link; no session has been made.
     LinkSpent,
+    /// The revocation feed's tail is about to look at the head.
+    TailTurn,
 }
 
 /// Who may hold requests.

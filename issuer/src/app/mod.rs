@@ -5,16 +5,16 @@ pub mod attempts;
 pub mod checkpoint;
 pub mod password_gate;
 pub mod rotation;
+pub mod single_flight;
 pub mod status_lists;
 pub mod succession;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::clock::{Clock, UnixTime};
+use crate::clock::{Clock, TOLERANCE, UnixTime};
 use crate::config::Config;
 use crate::domain::password::Cost;
 use crate::domain::signing_key::{KeyPolicy, KeyPolicyError, KeyTimes};
@@ -27,9 +27,6 @@ use checkpoint::{Checkpoint, Checkpoints};
 use password_gate::{GateSize, PasswordGate};
 use rotation::RotationError;
 use status_lists::StatusLists;
-
-/// How far a replica's clock may be from the database's before it signs nothing.
-const CLOCK_TOLERANCE: Duration = Duration::from_secs(60);
 
 /// Everything a request needs.
 pub struct App {
@@ -118,6 +115,12 @@ pub enum SignError {
     Key(#[from] KeyError),
 }
 
+/// Signs claims with a key that was chosen before. Each claim is written once, whatever it was made from.
+pub fn sign_with(signer: &Signer, typ: &str, claims: &impl Serialize) -> Result<String, SignError> {
+    let claims = serde_json::to_value(claims).map_err(|_| KeyError::Malformed("the claims do not serialise"))?;
+    Ok(signer.sign(typ, &claims)?)
+}
+
 impl App {
     /// Brings the parts together; makes the first signing key where there is none.
     pub async fn open(config: Config, parts: Parts) -> Result<Arc<Self>, OpenError> {
@@ -203,10 +206,7 @@ impl App {
 
     /// Signs claims with the key of this moment.
     pub fn sign(&self, now: UnixTime, typ: &str, claims: &impl Serialize) -> Result<String, SignError> {
-        self.may_sign(now)?;
-        let claims = serde_json::to_value(claims).map_err(|_| KeyError::Malformed("the claims do not serialise"))?;
-        let (token, _) = self.keys.sign(now, typ, &claims)?;
-        Ok(token)
+        sign_with(&self.signer(now)?, typ, claims)
     }
 
     /// The key of this moment, for whoever must name it before it signs.
@@ -234,7 +234,7 @@ impl App {
 
     /// Compares this replica's clock with the database's.
     pub async fn compare_clocks(&self) -> Result<(), StoreError> {
-        let off = self.db.clock_difference().await?.is_some_and(|difference| difference > CLOCK_TOLERANCE);
+        let off = self.db.clock_difference().await?.is_some_and(|difference| difference > TOLERANCE);
         if off != self.clock_off.swap(off, Ordering::Relaxed) {
             match off {
                 true => tracing::error!("this machine's clock is more than 60 s off the database's: nothing is signed here"),

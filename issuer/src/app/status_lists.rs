@@ -1,15 +1,16 @@
 //! Token Status Lists: the place that a token gets before it is signed, and the lists as they are published. A list is signed
-//! once for as long as the tick stands, and no longer than its ttl.
+//! once for as long as the tick stands, and no longer than its ttl; one that takes long holds up no other.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use sha2::{Digest, Sha256};
 
 use super::checkpoint::Checkpoint;
-use super::{App, SignError};
+use super::single_flight::{Flight, SingleFlight};
+use super::{App, SignError, sign_with};
 use crate::clock::UnixTime;
 use crate::domain::claims::{ACCESS_TOKEN_TYP, AccessToken};
 use crate::domain::cutoff::{Level, revoked};
@@ -29,11 +30,41 @@ const SHARE: u32 = 10;
 /// tick.
 const LONG: usize = 1_000;
 
-/// The lists that are ready to be sent.
+/// The lists that were asked for.
 #[derive(Debug, Default)]
-pub struct StatusLists {
-    ready: Mutex<HashMap<StatusListId, Arc<PublishedList>>>,
-    turn: tokio::sync::Mutex<()>,
+pub struct StatusLists(Mutex<HashMap<StatusListId, Arc<Desk>>>);
+
+/// Where one list is made.
+#[derive(Debug)]
+struct Desk {
+    /// The one that is ready to be sent.
+    ready: Mutex<Option<Arc<PublishedList>>>,
+    making: SingleFlight<Option<Arc<PublishedList>>>,
+    served_until: UnixTime,
+}
+
+impl StatusLists {
+    fn find(&self, id: &StatusListId) -> Option<Arc<Desk>> {
+        self.desks().get(id).map(Arc::clone)
+    }
+
+    /// The one desk of a list that is served until then. Those of lists that are served no longer go.
+    fn open(&self, id: &StatusListId, served_until: UnixTime, now: UnixTime) -> Arc<Desk> {
+        let mut desks = self.desks();
+        desks.retain(|_, desk| now < desk.served_until);
+        let new = || Arc::new(Desk { ready: Mutex::default(), making: SingleFlight::default(), served_until });
+        Arc::clone(desks.entry(id.clone()).or_insert_with(new))
+    }
+
+    fn desks(&self) -> MutexGuard<'_, HashMap<StatusListId, Arc<Desk>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Desk {
+    fn ready(&self) -> MutexGuard<'_, Option<Arc<PublishedList>>> {
+        self.ready.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// A list as it is sent.
@@ -46,7 +77,6 @@ pub struct PublishedList {
     tick: Tick,
     kid: KeyId,
     made_at: UnixTime,
-    served_until: UnixTime,
     /// The monotonic time before which it is sent without a look at the tick.
     rests_until: Duration,
 }
@@ -69,6 +99,9 @@ pub enum StatusListError {
     /// The signature.
     #[error(transparent)]
     Sign(#[from] SignError),
+    /// Somebody else's attempt of the same moment failed.
+    #[error("the list could not be made")]
+    Unmade,
 }
 
 /// Gives a token a place and signs it. First the place is committed, then the tick is read and the token judged: a cut-off that
@@ -84,23 +117,26 @@ pub async fn sign(app: &App, mut claims: AccessToken, now: UnixTime) -> Result<L
         return Ok(Listed::Dead(level));
     }
     claims.status = Some(Status { status_list: Place { idx, uri: uri(app, &list) } });
-    let claims = serde_json::to_value(claims).map_err(|_| malformed("the claims do not serialise"))?;
-    Ok(Listed::Token(signer.sign(ACCESS_TOKEN_TYP, &claims).map_err(SignError::Key)?))
+    Ok(Listed::Token(sign_with(&signer, ACCESS_TOKEN_TYP, &claims)?))
 }
 
-/// The list of this id; nothing where no such list is served.
+/// The list of this id; nothing where no such list is served. Whoever waits while it is made shares the next one with all who wait.
 pub async fn publish(app: &App, id: &StatusListId) -> Result<Option<Arc<PublishedList>>, StatusListError> {
     app.may_sign(app.now())?;
-    if let Some(ready) = ready(app, id).await? {
+    let desk = match app.status_lists.find(id) {
+        Some(desk) => desk,
+        None => match status_lists::served_until(&mut app.db.reader().await?.conn(), id, app.now()).await? {
+            Some(until) => app.status_lists.open(id, until, app.now()),
+            None => return Ok(None),
+        },
+    };
+    if let Some(ready) = ready(app, &desk).await? {
         return Ok(Some(ready));
     }
-    if !status_lists::is_served(&mut app.db.reader().await?.conn(), id, app.now()).await? {
-        return Ok(None);
-    }
-    let _turn = app.status_lists.turn.lock().await;
-    match ready(app, id).await? {
-        Some(ready) => Ok(Some(ready)),
-        None => make(app, id).await,
+    match desk.making.share(make(app, id, &desk)).await {
+        Flight::Made(list) => Ok(list),
+        Flight::OtherFailed => Err(StatusListError::Unmade),
+        Flight::Failed(why) => Err(why),
     }
 }
 
@@ -124,14 +160,14 @@ fn malformed(what: &'static str) -> SignError {
 }
 
 /// The list that was made before, if it still holds: by the clock, by its key, and by the tick.
-async fn ready(app: &App, id: &StatusListId) -> Result<Option<Arc<PublishedList>>, StoreError> {
+async fn ready(app: &App, desk: &Desk) -> Result<Option<Arc<PublishedList>>, StoreError> {
     let now = app.now();
     let signer = app.keys.signing_kid(now);
     let holds = |list: &&Arc<PublishedList>| {
         let age = now.since(list.made_at);
-        list.made_at <= now && age < app.config.status_lists.ttl && now < list.served_until && signer.as_ref() == Some(&list.kid)
+        list.made_at <= now && age < app.config.status_lists.ttl && now < desk.served_until && signer.as_ref() == Some(&list.kid)
     };
-    let found = app.status_lists.ready.lock().unwrap_or_else(PoisonError::into_inner).get(id).filter(holds).map(Arc::clone);
+    let found = desk.ready().as_ref().filter(holds).map(Arc::clone);
     let Some(list) = found else { return Ok(None) };
     if app.clock().monotonic() < list.rests_until {
         return Ok(Some(list));
@@ -140,12 +176,16 @@ async fn ready(app: &App, id: &StatusListId) -> Result<Option<Arc<PublishedList>
     Ok((head.tick == list.tick).then_some(list))
 }
 
-async fn make(app: &App, id: &StatusListId) -> Result<Option<Arc<PublishedList>>, StatusListError> {
+/// Makes the list, unless that has become needless while others were at it.
+async fn make(app: &App, id: &StatusListId, desk: &Desk) -> Result<Option<Arc<PublishedList>>, StatusListError> {
+    if let Some(ready) = ready(app, desk).await? {
+        return Ok(Some(ready));
+    }
     let (began, now) = (app.clock().monotonic(), app.now());
     let signer = app.signer(now)?;
     let judged = status_lists::judge(&mut app.db.reader().await?.conn(), id, now).await?;
-    let Some(JudgedList { tick, bits, rows, served_until }) = judged else { return Ok(None) };
     app.reached(Checkpoint::ListJudged).await;
+    let Some(JudgedList { tick, bits, rows }) = judged else { return Ok(None) };
     let ttl = app.config.status_lists.ttl;
     let claims = StatusListToken {
         iss: app.config.issuer.as_str().to_owned(),
@@ -155,8 +195,7 @@ async fn make(app: &App, id: &StatusListId) -> Result<Option<Arc<PublishedList>>
         ttl: ttl.as_secs(),
         status_list: bits.encode(aggregation(app)).map_err(|_| malformed("the status list does not compress"))?,
     };
-    let claims = serde_json::to_value(claims).map_err(|_| malformed("the status list does not serialise"))?;
-    let jwt = signer.sign(STATUS_LIST_TYP, &claims).map_err(SignError::Key)?;
+    let jwt = sign_with(&signer, STATUS_LIST_TYP, &claims)?;
     let ended = app.clock().monotonic();
     let list = Arc::new(PublishedList {
         etag: format!("\"{}\"", Base64UrlUnpadded::encode_string(&Sha256::digest(jwt.as_bytes()))),
@@ -164,12 +203,9 @@ async fn make(app: &App, id: &StatusListId) -> Result<Option<Arc<PublishedList>>
         tick,
         kid: signer.kid().clone(),
         made_at: now,
-        served_until,
         rests_until: ended.saturating_add(rest(rows, ended.saturating_sub(began))),
     });
-    let mut ready = app.status_lists.ready.lock().unwrap_or_else(PoisonError::into_inner);
-    ready.retain(|_, list| now < list.served_until);
-    ready.insert(id.clone(), Arc::clone(&list));
+    *desk.ready() = Some(Arc::clone(&list));
     Ok(Some(list))
 }
 

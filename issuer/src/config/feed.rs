@@ -26,15 +26,15 @@ pub struct Feed {
 
 impl Default for Feed {
     fn default() -> Self {
-        Self { access: FeedAccess::Public, on_contradiction: OnContradiction::CutOff }
+        Self { access: FeedAccess::Public(vec![]), on_contradiction: OnContradiction::CutOff }
     }
 }
 
 /// Who may follow.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FeedAccess {
-    /// Everybody. The feed names nobody.
-    Public,
+    /// Everybody. The feed names nobody. Who presents a secret with one of these hashes finds a place that was kept.
+    Public(Vec<TokenHash>),
     /// Who presents a secret with one of these hashes.
     Bearer(Vec<TokenHash>),
 }
@@ -65,10 +65,10 @@ impl FeedSection {
         let on_contradiction = on_contradiction.unwrap_or(Feed::default().on_contradiction);
         let fault = |reason: &str| Err(source.fault(&[Key("feed"), Key("access")], reason));
         match (access, hashes.len() + usize::from(bearer_env.is_some()) + usize::from(bearer_file.is_some())) {
-            (Access::Public, 0) | (Access::Bearer, 1..=MOST) => {
+            (Access::Public, ..=MOST) | (Access::Bearer, 1..=MOST) => {
                 Ok(JudgedFeed { access, hashes, bearer_env, bearer_file, on_contradiction })
             }
-            (Access::Public, _) => fault("a public feed has no bearer secret: say access = \"bearer\""),
+            (Access::Public, _) => fault("two secrets at most may be given by bearer_hashes, bearer_env and bearer_file"),
             (Access::Bearer, _) => {
                 fault("with bearer, one secret or two must be given by bearer_hashes, bearer_env and bearer_file")
             }
@@ -114,7 +114,7 @@ impl JudgedFeed {
 
     fn open_to(&self, hashes: Vec<TokenHash>) -> Feed {
         let access = match self.access {
-            Access::Public => FeedAccess::Public,
+            Access::Public => FeedAccess::Public(hashes),
             Access::Bearer => FeedAccess::Bearer(hashes),
         };
         Feed { access, on_contradiction: self.on_contradiction }

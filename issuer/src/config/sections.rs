@@ -171,10 +171,13 @@ pub struct Limits {
     /// The most connections of one address, trusted proxies' excepted; 256. Further ones are closed.
     #[serde(deserialize_with = "count::<1, 1048576, _>")]
     pub connections_per_address: u32,
-    /// The most followers of the revocation feed at a time, of one address `connections_per_address`; 512. Further ones are
-    /// answered 503. Fewer than `connections`.
+    /// The most followers of the revocation feed at a time; 512. Further ones are answered 503. Fewer than `connections`. Where the
+    /// feed is public and has secrets, half of them are kept for who sends one.
     #[serde(deserialize_with = "count::<1, 1048576, _>")]
     pub streams: u32,
+    /// The most of them from one address, without a secret of the feed; 64. With one, `connections_per_address`.
+    #[serde(deserialize_with = "count::<1, 1048576, _>")]
+    pub streams_per_address: u32,
     /// How long the TLS handshake may take, and then the head of a request; 10 seconds.
     #[serde(deserialize_with = "lasting::<1, MINUTE, _>")]
     pub head_timeout: Duration,
@@ -198,6 +201,7 @@ impl Default for Limits {
             connections: 1024,
             connections_per_address: 256,
             streams: 512,
+            streams_per_address: 64,
             head_timeout,
             idle_timeout,
             waiting_requests: 100_000,

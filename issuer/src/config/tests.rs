@@ -63,7 +63,7 @@ fn nothing_configured_is_a_working_issuer() {
     assert_eq!((minimum_length, memory_kib, iterations, parallelism), (15, 19456, 2, 1));
     assert!((1..=2).contains(&permits) && queue == 64 && wait == Duration::from_secs(5));
     let [request_timeout, head_timeout, idle_timeout] = [30, 10, 60].map(Duration::from_secs);
-    let (connections, connections_per_address, streams) = (1024, 256, 512);
+    let (connections, connections_per_address, streams, streams_per_address) = (1024, 256, 512, 64);
     let (waiting_requests, waiting_requests_per_address) = (100_000, 1_000);
     let limits = Limits {
         request_timeout,
@@ -71,12 +71,16 @@ fn nothing_configured_is_a_working_issuer() {
         connections,
         connections_per_address,
         streams,
+        streams_per_address,
         head_timeout,
         idle_timeout,
         waiting_requests,
         waiting_requests_per_address,
     };
-    assert_eq!((config.limits, config.feed.access, config.http, config.tls), (limits, FeedAccess::Public, Http::default(), None));
+    assert_eq!(
+        (config.limits, config.feed.access, config.http, config.tls),
+        (limits, FeedAccess::Public(vec![]), Http::default(), None)
+    );
     assert_eq!(config.log, Log { format: LogFormat::Auto, filter: "info".to_owned() });
     assert_eq!(config.audit.keep, hours(400 * 24));
     assert!(config.scopes.is_empty() && config.resources.is_empty());
@@ -117,11 +121,13 @@ fn feed_that_asks_for_a_secret_has_one_or_two_that_cannot_be_guessed() {
         let config = load(&format!("[feed]\naccess = \"bearer\"\n{lines}"), environment).unwrap_or_else(|why| panic!("{why}"));
         assert!(matches!(config.feed.access, FeedAccess::Bearer(hashes) if hashes.len() == secrets), "{lines}");
     }
+    let known = load(&format!("[feed]\n{}", hash(2)), &[]).unwrap().feed.access;
+    assert!(matches!(known, FeedAccess::Public(hashes) if hashes.len() == 2), "for whom places are kept");
     for (access, lines, key) in [
         ("bearer", String::new(), "feed.access"),
         ("bearer", hash(3), "feed.access"),
         ("bearer", hash(2) + "\nbearer_file = \"/run/secret\"", "feed.access"),
-        ("public", hash(1), "feed.access"),
+        ("public", hash(3), "feed.access"),
         ("nobody", String::new(), "feed.access"),
         ("bearer", "bearer_hashes = [\"hunter2\"]".to_owned(), "feed.bearer_hashes"),
         ("bearer", "bearer_file = \"/run/weak\"".to_owned(), "feed.bearer_file"),
@@ -160,6 +166,7 @@ fn every_key_is_read() {
         connections = 100
         connections_per_address = 10
         streams = 20
+        streams_per_address = 5
         head_timeout = "5s"
         idle_timeout = "90s"
         waiting_requests = 640
@@ -196,8 +203,9 @@ fn every_key_is_read() {
     assert!(matches!(&config.master_key, MasterKeySource::Command(command) if command == "vault read"));
     assert_eq!((config.database.connections, config.keys.bits, config.limits.body), (20, 3072, 32768));
     assert_eq!((config.passwords.permits, config.passwords.queue), (8, 0));
-    let Limits { connections, connections_per_address, streams, head_timeout, idle_timeout, .. } = config.limits;
-    assert_eq!((connections, connections_per_address, streams), (100, 10, 20));
+    let Limits { connections, connections_per_address, streams, streams_per_address, head_timeout, idle_timeout, .. } =
+        config.limits;
+    assert_eq!((connections, connections_per_address, streams, streams_per_address), (100, 10, 20, 5));
     assert_eq!(config.feed.access, FeedAccess::Bearer(vec![TokenHash::from_stored(HASH.to_owned()), TokenHash::of(SECRET)]));
     assert_eq!((config.limits.waiting_requests, config.limits.waiting_requests_per_address), (640, 10));
     assert_eq!((head_timeout, idle_timeout), (Duration::from_secs(5), Duration::from_secs(90)));

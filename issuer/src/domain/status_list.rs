@@ -9,17 +9,19 @@ use flate2::Compression;
 use flate2::write::ZlibEncoder;
 use serde::{Deserialize, Serialize};
 
-use crate::clock::UnixTime;
+use crate::clock::{TOLERANCE, UnixTime};
 
 /// `typ` of a list as a JWT (section 5.1); with `application/` before it, its media type.
 pub const STATUS_LIST_TYP: &str = "statuslist+jwt";
 
-/// Tokens that end within the same span share a list, so that lists end as a whole. With [`SERVED_AFTER_END`] no more than the ten
-/// minutes for which a token's own cut-off outlives the longest token: a list that is served longer would call it VALID again.
-pub const SPAN: Duration = Duration::from_secs(5 * 60);
+/// Tokens that end within the same span share a list, so that lists end as a whole. With [`SERVED_AFTER_END`], and as much as two
+/// replicas' clocks are apart, no more than the ten minutes for which a token's own cut-off outlives the longest token: a list that is
+/// served longer would call it VALID again.
+pub const SPAN: Duration = Duration::from_secs(2 * 60);
 
-/// How long a list is served after its end, when all of its tokens have ended: the most by which verifiers forgive another clock.
-pub const SERVED_AFTER_END: Duration = Duration::from_secs(5 * 60);
+/// How long a list is served after its end, when all of its tokens have ended: the most by which verifiers forgive another clock, and
+/// a minute by which the clock that it is served by may be ahead.
+pub const SERVED_AFTER_END: Duration = Duration::from_secs(5 * 60 + TOLERANCE.as_secs());
 
 /// The claim `status` of a token (section 6.1).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -141,10 +143,10 @@ mod tests {
     }
 
     #[test]
-    fn tokens_of_a_quarter_of_an_hour_share_a_list_that_ends_no_earlier_than_they() {
+    fn tokens_of_two_minutes_share_a_list_that_ends_no_earlier_than_they() {
         let at = |millis| list_end(UnixTime::from_millis(millis)).millis();
-        assert_eq!([at(0), at(1), at(299_999), at(300_000), at(300_001)], [0, 300_000, 300_000, 300_000, 600_000]);
-        assert!(list_end(UnixTime::from_millis(i64::MAX)).millis() > i64::MAX - 300_000 * 2);
+        assert_eq!([at(0), at(1), at(119_999), at(120_000), at(120_001)], [0, 120_000, 120_000, 120_000, 240_000]);
+        assert!(list_end(UnixTime::from_millis(i64::MAX)).millis() > i64::MAX - 120_000 * 2);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! A signed message: the payload as FEED.md writes it, and what those who send it need to know of it.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
@@ -30,6 +31,8 @@ pub struct Message {
     pub jws: String,
     /// A strong entity tag of these very bytes, in its quotes.
     pub etag: String,
+    /// The message as an event, once somebody was sent it.
+    pub(super) event: OnceLock<String>,
 }
 
 /// The three kinds of message.
@@ -44,9 +47,9 @@ pub enum Kind {
 }
 
 impl Message {
-    /// The message as an event of the stream, named by the position to which it leads.
-    pub fn event(&self) -> String {
-        format!("id: {}\ndata: {}\n\n", self.head, self.jws)
+    /// The message as an event of the stream, named by the position to which it leads; written once for all who follow.
+    pub fn event(&self) -> &str {
+        self.event.get_or_init(|| format!("id: {}\ndata: {}\n\n", self.head, self.jws))
     }
 
     /// Whether a follower whose last message had this head learns anything by it.
@@ -130,7 +133,7 @@ pub(super) fn sign(issuer: &str, sources: &Sources<'_>, read: &Read, contents: &
     };
     let (jws, _) = sources.keys.sign(read.iat, TYPE, &payload)?;
     let etag = format!("\"{}\"", Base64UrlUnpadded::encode_string(&Sha256::digest(jws.as_bytes())));
-    Ok(Message { head: read.head.clone(), kind, keys, jws, etag })
+    Ok(Message { head: read.head.clone(), kind, keys, jws, etag, event: OnceLock::new() })
 }
 
 fn by_level(entry: &Entry) -> Levels<'_> {

@@ -19,17 +19,17 @@ use tokio::sync::{Mutex, MutexGuard, broadcast, watch};
 
 pub use self::message::{Kind, Message, TYPE};
 pub use self::pace::{GATHER, HEARTBEAT};
-pub use self::places::Place;
+pub use self::places::{Follows, Place};
 pub use self::proof::Verdict;
 
 use self::message::Contents;
-use self::places::Places;
+use self::places::{Bounds, Places};
 use self::proof::Budgets;
 use self::ready::Ready;
 use self::reports::Reports;
 use self::tail::Tail;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, FeedAccess};
 use crate::domain::alarm::OnContradiction;
 use crate::domain::feed::{Contradiction, Position, Standing, locate};
 use crate::domain::ids::Tick;
@@ -110,6 +110,7 @@ pub struct Feed {
     ended: watch::Sender<bool>,
     places: Places,
     last_read: std::sync::Mutex<Option<(Tick, Duration)>>,
+    last_step: std::sync::Mutex<Option<Duration>>,
     reports: Reports,
     budgets: Budgets,
 }
@@ -125,8 +126,9 @@ impl Feed {
             snapshots: Mutex::default(),
             messages: broadcast::Sender::new(BEHIND),
             ended: watch::Sender::new(false),
-            places: Places::new(config.limits.streams, config.limits.connections_per_address),
+            places: Places::new(bounds(config)),
             last_read: std::sync::Mutex::default(),
+            last_step: std::sync::Mutex::default(),
             reports: Reports::default(),
             budgets: Budgets::default(),
         }
@@ -137,14 +139,19 @@ impl Feed {
         *self.last_read.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// When those who follow were last told what was due, by the monotonic clock.
+    pub fn last_step(&self) -> Option<Duration> {
+        *self.last_step.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// How many followers have a place now, whether they take what is sent or wait for an answer.
     pub fn places_taken(&self) -> u32 {
         self.places.taken()
     }
 
     /// A place for a follower that stays; `holder` is whose address it comes from, if that says anything.
-    pub fn place(&self, holder: Option<IpAddr>) -> Option<Place> {
-        self.places.take(holder)
+    pub fn place(&self, holder: Option<IpAddr>, who: Follows) -> Option<Place> {
+        self.places.take(holder, who)
     }
 
     /// Every message from now on. Who does not take them in time has gaps.
@@ -169,6 +176,12 @@ impl Feed {
 
     /// Reads what is new, sends what is due, and says after how long the next step is at the latest.
     pub async fn step(&self, sources: &Sources<'_>) -> Result<Duration, FeedError> {
+        let rest = self.send(sources).await?;
+        *self.last_step.lock().unwrap_or_else(PoisonError::into_inner) = Some(sources.clock.monotonic());
+        Ok(rest)
+    }
+
+    async fn send(&self, sources: &Sources<'_>) -> Result<Duration, FeedError> {
         let mut tail = self.read(sources).await?;
         let now = sources.clock.monotonic();
         if self.followers() == 0 {
@@ -278,6 +291,18 @@ impl Feed {
             *self.last_read.lock().unwrap_or_else(PoisonError::into_inner) = Some((last.head.tick, last.at));
         }
         outcome.map(|()| tail)
+    }
+}
+
+/// Where nobody is known, nothing is kept.
+fn bounds(config: &Config) -> Bounds {
+    let limits = &config.limits;
+    let anybody_is_known = matches!(&config.feed.access, FeedAccess::Public(hashes) if !hashes.is_empty());
+    Bounds {
+        all: limits.streams,
+        kept: if anybody_is_known { limits.streams.div_ceil(2) } else { 0 },
+        of_known: limits.connections_per_address,
+        of_stranger: limits.streams_per_address,
     }
 }
 

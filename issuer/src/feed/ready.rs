@@ -88,6 +88,8 @@ impl Ready {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::OnceLock;
+
     use super::*;
     use crate::domain::ids::FeedId;
     use crate::feed::Kind;
@@ -97,7 +99,14 @@ mod tests {
     }
 
     fn message(head: Position) -> Signed {
-        Ok(Message { head, kind: Kind::Delta, keys: String::new(), jws: String::new(), etag: String::new() })
+        Ok(Message {
+            head,
+            kind: Kind::Delta,
+            keys: String::new(),
+            jws: String::new(),
+            etag: String::new(),
+            event: OnceLock::new(),
+        })
     }
 
     #[test]

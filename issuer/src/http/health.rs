@@ -1,5 +1,5 @@
-//! `GET /healthz` (the process answers) and `GET /readyz` (it may be sent traffic: database, keys, master key, rotation, clock; and
-//! whether the history was put back).
+//! `GET /healthz` (the process answers) and `GET /readyz` (it may be sent traffic: database, keys, master key, rotation, clock, feed;
+//! and whether the history was put back).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +21,15 @@ pub(super) async fn healthz() -> &'static str {
 /// How long the database may take to answer: less than the probe of any load balancer waits.
 const PATIENCE: Duration = Duration::from_millis(800);
 
+/// How long the revocation feed may be silent: three of its heartbeats.
+const SILENCE: Duration = Duration::from_secs(30);
+
+/// Whether this process tells its followers what is due. One that has not begun is no better off than at its start, where its
+/// monotonic clock begins.
+fn tells(app: &App) -> bool {
+    app.clock().monotonic().saturating_sub(app.feed.last_step().unwrap_or_default()) <= SILENCE
+}
+
 /// How many alarms stand; `None` without a database.
 async fn standing(app: &App) -> Option<usize> {
     let mut reader = app.db.reader().await.ok()?;
@@ -37,6 +46,7 @@ pub(super) async fn readyz(State(app): State<Arc<App>>) -> Response {
         ("master_key", app.masters.at_hand()),
         ("rotation", app.keys.overdue(now).is_none()),
         ("clock", !app.clock_off()),
+        ("feed", tells(&app)),
     ];
     let ready = checks.iter().all(|(_, good)| *good);
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };

@@ -67,6 +67,7 @@ impl From<StatusListError> for OAuthError {
         match why {
             StatusListError::Store(fault) => fault.into(),
             StatusListError::Sign(fault) => fault.into(),
+            StatusListError::Unmade => Self::unavailable(),
         }
     }
 }

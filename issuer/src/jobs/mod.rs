@@ -53,7 +53,7 @@ impl Jobs {
         jobs.running.spawn(async move {
             tokio::select! {
                 _ = stop.wait_for(|stop| *stop) => {}
-                () = tail(&app) => {}
+                () = tail::supervised(app) => {}
             }
         });
         jobs

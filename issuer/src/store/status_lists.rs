@@ -83,8 +83,6 @@ pub struct JudgedList {
     pub bits: Bits,
     /// How many rows that took.
     pub rows: usize,
-    /// Until when it is served.
-    pub served_until: UnixTime,
 }
 
 /// What one attempt to find a place works with; the draws are fit for a list of any size.
@@ -208,12 +206,12 @@ pub async fn served(conn: &mut Conn<'_>, now: UnixTime) -> Result<Vec<StatusList
     Ok(rows.into_iter().map(|(id,)| StatusListId::new(id)).collect())
 }
 
-/// Whether this is one of them.
-pub async fn is_served(conn: &mut Conn<'_>, id: &StatusListId, now: UnixTime) -> Result<bool, StoreError> {
+/// Until when this one is served, if it is one of them.
+pub async fn served_until(conn: &mut Conn<'_>, id: &StatusListId, now: UnixTime) -> Result<Option<UnixTime>, StoreError> {
     let since = (now - SERVED_AFTER_END).millis();
     let row =
-        sql!(conn, optional as (String,), "SELECT id FROM status_lists WHERE id = $1 AND ends_at > $2", id.as_str(), since)?;
-    Ok(row.is_some())
+        sql!(conn, optional as (i64,), "SELECT ends_at FROM status_lists WHERE id = $1 AND ends_at > $2", id.as_str(), since)?;
+    Ok(row.map(|(ends_at,)| UnixTime::from_millis(ends_at) + SERVED_AFTER_END))
 }
 
 #[derive(sqlx::FromRow)]
@@ -222,7 +220,6 @@ struct JudgedRow {
     issuer_cutoff: i64,
     size: i64,
     list_tick: i64,
-    ends_at: i64,
     idx: Option<i64>,
     born: Option<i64>,
     of_user: bool,
@@ -260,39 +257,36 @@ impl JudgedRow {
     }
 }
 
+/// How a list is judged. The cut-offs of single tokens are looked up row by row: how many there are beside them costs a small list
+/// nothing.
+pub const JUDGEMENT: &str = "SELECT h.tick, h.issuer_cutoff, l.size, l.tick AS list_tick, e.idx, e.born,
+            e.user_id IS NOT NULL AS of_user, u.cutoff AS user_cutoff, u.disabled_at AS user_disabled_at,
+            c.cutoff AS client_cutoff, c.disabled_at AS client_disabled_at, o.cutoff AS consent_cutoff,
+            e.session_id IS NOT NULL AS of_session, s.id IS NOT NULL AS session_found,
+            s.ended_at IS NOT NULL AS session_ended,
+            e.grant_id IS NOT NULL AS of_grant, g.id IS NOT NULL AS grant_found, g.ended_at IS NOT NULL AS grant_ended,
+            (SELECT MAX(t.tick) FROM cutoffs t WHERE t.level = 'jti' AND t.identifier = e.token) AS token_cutoff,
+            k.kid IS NOT NULL AS key_found, k.revoked_at IS NOT NULL AS key_revoked
+     FROM feed_head h
+     JOIN status_lists l ON l.id = $1 AND l.ends_at > $2
+     LEFT JOIN status_entries e ON e.list_id = l.id
+     LEFT JOIN users u ON u.id = e.user_id
+     LEFT JOIN clients c ON c.id = e.client_id
+     LEFT JOIN consents o ON o.user_id = e.user_id AND o.client_id = e.client_id
+     LEFT JOIN sessions s ON s.id = e.session_id
+     LEFT JOIN grants g ON g.id = e.grant_id
+     LEFT JOIN signing_keys k ON k.kid = e.kid
+     WHERE h.id = 1";
+
 /// Judges all tokens of a list; nothing where no such list is served. Tick and evidence are from one statement.
 pub async fn judge(conn: &mut Conn<'_>, id: &StatusListId, now: UnixTime) -> Result<Option<JudgedList>, StoreError> {
-    let rows = sql!(
-        conn,
-        all as JudgedRow,
-        "SELECT h.tick, h.issuer_cutoff, l.size, l.tick AS list_tick, l.ends_at, e.idx, e.born,
-                e.user_id IS NOT NULL AS of_user, u.cutoff AS user_cutoff, u.disabled_at AS user_disabled_at,
-                c.cutoff AS client_cutoff, c.disabled_at AS client_disabled_at, o.cutoff AS consent_cutoff,
-                e.session_id IS NOT NULL AS of_session, s.id IS NOT NULL AS session_found,
-                s.ended_at IS NOT NULL AS session_ended,
-                e.grant_id IS NOT NULL AS of_grant, g.id IS NOT NULL AS grant_found, g.ended_at IS NOT NULL AS grant_ended,
-                t.tick AS token_cutoff, k.kid IS NOT NULL AS key_found, k.revoked_at IS NOT NULL AS key_revoked
-         FROM feed_head h
-         JOIN status_lists l ON l.id = $1 AND l.ends_at > $2
-         LEFT JOIN status_entries e ON e.list_id = l.id
-         LEFT JOIN users u ON u.id = e.user_id
-         LEFT JOIN clients c ON c.id = e.client_id
-         LEFT JOIN consents o ON o.user_id = e.user_id AND o.client_id = e.client_id
-         LEFT JOIN sessions s ON s.id = e.session_id
-         LEFT JOIN grants g ON g.id = e.grant_id
-         LEFT JOIN (SELECT identifier, MAX(tick) AS tick FROM cutoffs WHERE level = 'jti' GROUP BY identifier) t
-                ON t.identifier = e.token
-         LEFT JOIN signing_keys k ON k.kid = e.kid
-         WHERE h.id = 1",
-        id.as_str(),
-        (now - SERVED_AFTER_END).millis(),
-    )?;
+    let rows = sql!(conn, all as JudgedRow, JUDGEMENT, id.as_str(), (now - SERVED_AFTER_END).millis())?;
     let Some(list) = rows.first() else { return Ok(None) };
     let size = list_size(list.size)?;
-    let (tick, served_until) = (Tick::new(list.tick), UnixTime::from_millis(list.ends_at) + SERVED_AFTER_END);
+    let tick = Tick::new(list.tick);
     if list.list_tick < list.issuer_cutoff {
         // Whoever has a place here got it before the cut-off, also those whose rows a backup has lost.
-        return Ok(Some(JudgedList { tick, bits: Bits::all_invalid(size), rows: rows.len(), served_until }));
+        return Ok(Some(JudgedList { tick, bits: Bits::all_invalid(size), rows: rows.len() }));
     }
     let mut bits = Bits::all_valid(size);
     for row in &rows {
@@ -302,5 +296,5 @@ pub async fn judge(conn: &mut Conn<'_>, id: &StatusListId, now: UnixTime) -> Res
             return Err(StoreError::impossible("status_entries", "a place outside of its list"));
         }
     }
-    Ok(Some(JudgedList { tick, bits, rows: rows.len(), served_until }))
+    Ok(Some(JudgedList { tick, bits, rows: rows.len() }))
 }

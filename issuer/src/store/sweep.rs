@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 
 use super::{Db, StoreError};
-use crate::clock::UnixTime;
+use crate::clock::{TOLERANCE, UnixTime};
 use crate::domain::life::AccessTokenLife;
 use crate::domain::status_list::{SERVED_AFTER_END, SPAN};
 
@@ -13,8 +13,15 @@ use crate::domain::status_list::{SERVED_AFTER_END, SPAN};
 /// its row and not merely by its absence.
 pub const AFTER_END: Duration = Duration::from_secs(70 * 60);
 
-// A list judges its tokens by their cut-offs, the last time when it is served last.
-const _: () = assert!(AccessTokenLife::LONGEST.as_secs() + SPAN.as_secs() + SERVED_AFTER_END.as_secs() <= AFTER_END.as_secs());
+/// How long the places of a status list stay after it was served last by this replica's clock: by another one's, it may be served for
+/// that much longer, and what has no place there is VALID.
+pub const LISTS_AFTER_SERVED: Duration = Duration::from_secs(2 * TOLERANCE.as_secs());
+
+// A list judges its tokens by their cut-offs, the last time when it is served last, by whichever replica's clock.
+const _: () = assert!(
+    AccessTokenLife::LONGEST.as_secs() + SPAN.as_secs() + SERVED_AFTER_END.as_secs() + LISTS_AFTER_SERVED.as_secs()
+        <= AFTER_END.as_secs()
+);
 
 /// How long a dead or retired key's row stays.
 pub const KEYS_AFTER_END: Duration = Duration::from_secs(90 * 24 * 60 * 60);
@@ -115,7 +122,7 @@ pub async fn batch(db: &Db, now: UnixTime) -> Result<u64, StoreError> {
     let late = LATE.into_iter().map(|statement| (statement, now - KEYS_AFTER_END));
     let mut swept = 0;
     let seeds = [(SEEDS, now - SEEDS_AFTER_WINDOW), (REFRESH_KEYS, now - REFRESH_KEYS_AFTER_END)];
-    let lists = STATUS_LISTS.into_iter().map(|statement| (statement, now - SERVED_AFTER_END));
+    let lists = STATUS_LISTS.into_iter().map(|statement| (statement, now - SERVED_AFTER_END - LISTS_AFTER_SERVED));
     for input in at_once.chain(seeds).chain(lists).chain(early).chain(late) {
         swept += db
             .write(input, |tx, (statement, before)| async move { sql!(tx, execute, *statement, before.millis()) }.boxed())

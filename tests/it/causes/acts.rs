@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::http::{Method, StatusCode};
 use passant::domain::causes::Cause;
 use passant::store::{feed_head, registrations};
-use passant_tests::world::{Agent, Answer, ISSUER};
+use passant_tests::world::{Agent, Answer};
 use serde_json::{Value, json};
 
 use super::scene::Scene;
@@ -101,7 +101,7 @@ pub(super) async fn act(scene: &mut Scene, cause: Cause) -> Done {
         Cause::EverythingRevoked => command(scene, &["revoke-everything", "--yes"]),
         Cause::HistoryContradicted => {
             let head = feed_head::read(&mut scene.world.db().reader().await.unwrap().conn()).await.unwrap();
-            let lost = json!({ "iss": ISSUER, "feed": head.feed_id, "tick": head.tick.get() + 1, "chain": "lost" });
+            let lost = json!({ "iss": scene.issuer(), "feed": head.feed_id, "tick": head.tick.get() + 1, "chain": "lost" });
             let (message, _) = scene.world.app.keys.sign(scene.world.app.now(), passant::feed::TYPE, &lost).unwrap();
             let headers = [("content-type", "application/passant-revocations+jwt")];
             let answer = scene.world.agent().send(Method::POST, "/revocations/proof", &headers, Body::from(message)).await;
@@ -120,7 +120,8 @@ async fn press(agent: &mut Agent, path: &str, fields: &[(&str, &str)]) -> Answer
     let csrf = agent.get("/").await.field("csrf").unwrap();
     let fields: Vec<(&str, &str)> = fields.iter().copied().chain([("csrf", csrf.as_str())]).collect();
     let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-    let headers = [("content-type", "application/x-www-form-urlencoded"), ("origin", ISSUER), ("accept", "application/json")];
+    let origin = agent.world().app.config.issuer.origin().to_owned();
+    let headers = [("content-type", "application/x-www-form-urlencoded"), ("origin", &origin), ("accept", "application/json")];
     agent.send(Method::POST, path, &headers, Body::from(body)).await
 }
 

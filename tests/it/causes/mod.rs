@@ -1,7 +1,9 @@
 //! The table of causes, walked: each act is done as the public does it, and what it cut off is looked at from every side: the feed, the
-//! rows, the audit trail, everything that was given out before, what was held between judgement and deed, and what comes after.
+//! rows, the audit trail, everything that was given out before, what was held between judgement and deed, and what comes after; and by
+//! a verifier that follows, which is shown the tokens that were half made.
 
 mod acts;
+mod barrier;
 mod ledger;
 mod master_keys;
 mod scene;
@@ -24,8 +26,7 @@ const NEXT: &str = "a loom that weaves flowers";
 async fn walk(engine: Engine, cause: Cause) {
     // Built before anything is held: a request is not held for ever.
     passant_tests::binary::passant();
-    let cap = if cause == Cause::SessionEvicted { 2 } else { 0 };
-    let world = Arc::new(World::with(engine, |config| config.sessions.most = cap).await);
+    let world = Arc::new(World::with(engine, |config| config.sessions.most = most_sessions(cause)).await);
     let mut scene = Scene::set(&world, cause).await;
     let held = scene.hold_requests(cause).await;
     acts::prepare(&mut scene, cause).await;
@@ -38,6 +39,11 @@ async fn walk(engine: Engine, cause: Cause) {
     verdicts::of_what_comes_after(&mut scene, cause, &mut done).await;
     world.every_cut_off_has_a_cause().await;
     world.search_for_leaks().await;
+}
+
+/// Two, where a third is to take the place of one of them; otherwise there is no cap.
+fn most_sessions(cause: Cause) -> u32 {
+    if cause == Cause::SessionEvicted { 2 } else { 0 }
 }
 
 macro_rules! walked {
@@ -54,6 +60,16 @@ macro_rules! walked {
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn postgres() {
                 walk(Engine::Postgres, Cause::$cause).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn at_the_barrier_sqlite() {
+                barrier::walk(Engine::Sqlite, Cause::$cause).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn at_the_barrier_postgres() {
+                barrier::walk(Engine::Postgres, Cause::$cause).await;
             }
         })*
     };

@@ -130,6 +130,10 @@ impl Scene {
         Held { sign_in, approval, refresh, own, account, holds }
     }
 
+    pub(super) fn issuer(&self) -> &str {
+        self.world.app.config.issuer.as_str()
+    }
+
     pub(super) fn gid(&self) -> String {
         self.claim("gid")
     }

@@ -1,6 +1,7 @@
 //! The revocation feed as those who follow it see it: what it says, how it is resumed, and what it does when its database is away,
 //! slow, or put back in time.
 
+mod broken_off;
 mod following;
 mod haste;
 mod ordering;
@@ -8,7 +9,9 @@ mod outages;
 mod pace;
 mod pruning;
 mod put_back;
+mod sharing;
 mod sizes;
+mod swept;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -17,6 +17,10 @@ const WRITERS: usize = 8;
 const EACH: usize = 25;
 const READERS: usize = 4;
 const APART: Duration = Duration::from_secs(10);
+/// How much of all that is written each reader must have learnt from its own kind of message while it was written.
+const LEARNT: usize = WRITERS * EACH / 2;
+/// How often a reader may be sent to a snapshot.
+const MISMATCHES: usize = 3;
 
 /// Two processes, and what was acknowledged.
 struct Scene {
@@ -35,6 +39,16 @@ struct Heard {
     cutoffs: usize,
     /// The largest tick that was acknowledged before the reader asked, where an answer is to its own question.
     asked_at: i64,
+}
+
+/// A reader, and what came to it.
+struct Reader {
+    follower: Follower,
+    heard: Vec<Heard>,
+    /// The cut-offs that it learnt from the kind of message that it asked for.
+    learnt: usize,
+    /// How often it met the head with a snapshot, because it was not led there.
+    mismatches: usize,
 }
 
 /// A source of numbers that no two readers share.
@@ -71,56 +85,49 @@ impl Scene {
     }
 
     /// Asks again and again for all there is.
-    async fn read_snapshots(&self, mut chance: Chance) -> (Follower, Vec<Heard>) {
-        let (mut follower, mut heard) = (self.nodes[0].follower().await, Vec::new());
-        while !self.is_over(&follower) {
-            let (asked_at, node, before) = (self.highest(), chance.below(2), tick_of(&follower.position()));
+    async fn read_snapshots(&self, mut chance: Chance) -> Reader {
+        let mut reader = Reader::new(self).await;
+        while !self.is_over(&reader.follower) {
+            let (asked_at, node, before) = (self.highest(), chance.below(2), tick_of(&reader.follower.position()));
             let message = self.nodes[node].get("/revocations").await;
-            follower.take_snapshot(&message);
-            assert!(tick_of(&follower.position()) >= before, "what is asked for later is no older");
-            heard.push(Heard::of(node, &message, &follower, asked_at));
+            let known = reader.follower.cutoffs.len();
+            reader.follower.take_snapshot(&message);
+            reader.learnt += reader.follower.cutoffs.len() - known;
+            assert!(tick_of(&reader.follower.position()) >= before, "what is asked for later is no older");
+            reader.heard(node, &message, asked_at);
         }
-        (follower, heard)
+        reader
     }
 
     /// Follows by long polls, each at any process.
-    async fn read_polls(&self, mut chance: Chance) -> (Follower, Vec<Heard>) {
-        let (mut follower, mut heard) = (self.nodes[0].follower().await, Vec::new());
-        while !self.is_over(&follower) {
+    async fn read_polls(&self, mut chance: Chance) -> Reader {
+        let mut reader = Reader::new(self).await;
+        while !self.is_over(&reader.follower) {
             let (asked_at, node) = (self.highest(), chance.below(2));
-            let path = format!("/revocations?after={}&wait=1", follower.position());
+            let path = format!("/revocations?after={}&wait=1", reader.follower.position());
             let message = self.nodes[node].get(&path).await;
-            self.take(&mut follower, node, &message).await;
-            heard.push(Heard::of(node, &message, &follower, asked_at));
+            reader.take(self, node, &message).await;
+            reader.heard(node, &message, asked_at);
         }
-        (follower, heard)
+        reader
     }
 
     /// Follows streams, and leaves each after some messages for any other.
-    async fn read_streams(&self, mut chance: Chance) -> (Follower, Vec<Heard>) {
-        let (mut follower, mut heard) = (self.nodes[0].follower().await, Vec::new());
-        while !self.is_over(&follower) {
+    async fn read_streams(&self, mut chance: Chance) -> Reader {
+        let mut reader = Reader::new(self).await;
+        while !self.is_over(&reader.follower) {
             let (asked_at, node) = (self.highest(), chance.below(2));
-            let mut stream = self.nodes[node].stream(Some(&follower.position())).await;
+            let mut stream = self.nodes[node].stream(Some(&reader.follower.position())).await;
             for number in 0..=chance.below(4) {
                 let message = stream.message().await;
-                self.take(&mut follower, node, &message).await;
-                heard.push(Heard::of(node, &message, &follower, if number == 0 { asked_at } else { 0 }));
-                if self.is_over(&follower) {
+                reader.take(self, node, &message).await;
+                reader.heard(node, &message, if number == 0 { asked_at } else { 0 });
+                if self.is_over(&reader.follower) {
                     break;
                 }
             }
         }
-        (follower, heard)
-    }
-
-    async fn take(&self, follower: &mut Follower, node: usize, message: &str) {
-        match follower.take(message) {
-            Took::Adopted | Took::Current => {}
-            // The issuer would rather not lead on from here.
-            Took::Mismatch => follower.take_snapshot(&self.nodes[node].get("/revocations").await),
-            Took::Old => panic!("a process told less than another one had told before: {message}"),
-        }
+        reader
     }
 
     /// Holds what a reader heard against what was acknowledged.
@@ -139,10 +146,30 @@ impl Scene {
     }
 }
 
-impl Heard {
-    fn of(node: usize, message: &str, follower: &Follower, asked_at: i64) -> Self {
+impl Reader {
+    async fn new(scene: &Scene) -> Self {
+        Self { follower: scene.nodes[0].follower().await, heard: Vec::new(), learnt: 0, mismatches: 0 }
+    }
+
+    async fn take(&mut self, scene: &Scene, node: usize, message: &str) {
+        let known = self.follower.cutoffs.len();
+        let took = self.follower.take(message);
+        self.learnt += self.follower.cutoffs.len() - known;
+        match took {
+            Took::Adopted | Took::Current => {}
+            // The issuer would rather not lead on from here.
+            Took::Mismatch => {
+                self.mismatches += 1;
+                self.follower.take_snapshot(&scene.nodes[node].get("/revocations").await);
+            }
+            Took::Old => panic!("a process told less than another one had told before: {message}"),
+        }
+    }
+
+    fn heard(&mut self, node: usize, message: &str, asked_at: i64) {
         let iat = payload(message)["iat"].as_i64().unwrap();
-        Self { node, iat, head: follower.position(), cutoffs: follower.cutoffs.len(), asked_at }
+        let (head, cutoffs) = (self.follower.position(), self.follower.cutoffs.len());
+        self.heard.push(Heard { node, iat, head, cutoffs, asked_at });
     }
 }
 
@@ -163,10 +190,11 @@ on_both_engines! {
         let passing = tokio::spawn({
             let scene = Arc::clone(&scene);
             async move {
+                // A second at a time: messages are dated in whole seconds, and one that is dated a moment too late is to show.
                 let mut beat = tokio::time::interval(Duration::from_millis(5));
                 loop {
                     beat.tick().await;
-                    scene.clocks.iter().for_each(|clock| clock.advance(Duration::from_millis(50)));
+                    scene.clocks.iter().for_each(|clock| clock.advance(Duration::from_secs(1)));
                 }
             }
         });
@@ -187,12 +215,14 @@ on_both_engines! {
         let mut links = BTreeMap::new();
         let reached = readers.join_all().await;
         passing.abort();
-        for (follower, heard) in &reached {
+        for Reader { follower, heard, learnt, mismatches } in &reached {
+            println!("{} messages, {learnt} cut-offs learnt from them, {mismatches} snapshots instead", heard.len());
             scene.judge(heard, &mut links);
-            let first = &reached[0].0;
+            let first = &reached[0].follower;
             assert_eq!((follower.position(), &follower.cutoffs), (first.position(), &first.cutoffs), "chains and cut-offs agree");
             assert_eq!(follower.cutoffs.len(), WRITERS * EACH);
+            assert!(*learnt >= LEARNT && *mismatches <= MISMATCHES, "each kind of message leads on: {learnt}, {mismatches}");
         }
-        assert!(links.len() > READERS, "they read while others wrote");
+        assert!(links.len() > WRITERS * EACH / 10, "they read while others wrote: {} heads", links.len());
     }
 }

@@ -2,6 +2,7 @@
 
 mod attacks;
 mod causes;
+mod forged;
 mod killed;
 mod outages;
 
@@ -16,7 +17,7 @@ const ADA: (&str, &str) = ("ada", "an engine that weaves algebra");
 const AUDIENCE: &str = "https://api.example.com";
 
 /// How long a test waits for what must come, before it fails.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The issuer's time, for a verifier.
 struct SameTime(ManualClock);
@@ -47,8 +48,7 @@ impl Site {
 
     /// A verifier that has yet to be built.
     fn builder(&self) -> VerifierBuilder<Given, Given> {
-        let clock = SameTime(self.served.world.clock.clone());
-        Verifier::builder().issuer(&self.served.issuer).audience(AUDIENCE).clock(clock)
+        builder(&self.served)
     }
 
     /// A verifier that follows.
@@ -74,17 +74,23 @@ impl Site {
     }
 }
 
+/// A verifier of this issuer's tokens that has yet to be built, and that lives in its time.
+pub(crate) fn builder(served: &Served) -> VerifierBuilder<Given, Given> {
+    let clock = SameTime(served.world.clock.clone());
+    Verifier::builder().issuer(&served.issuer).audience(AUDIENCE).clock(clock)
+}
+
 /// Why a token is refused.
-fn reason(verifier: &Verifier, tokens: &Tokens) -> Option<Reason> {
+pub(crate) fn reason(verifier: &Verifier, tokens: &Tokens) -> Option<Reason> {
     verifier.verify(tokens.access()).err().map(|error| error.reason())
 }
 
-fn health(verifier: &Verifier) -> RevocationHealth {
+pub(crate) fn health(verifier: &Verifier) -> RevocationHealth {
     verifier.health().revocations.expect("a feed is followed")
 }
 
 /// Waits for what another task brings about.
-async fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+pub(crate) async fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
     let waiting = async {
         let mut glance = tokio::time::interval(Duration::from_millis(5));
         while !is_so() {

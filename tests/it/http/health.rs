@@ -12,7 +12,7 @@ on_both_engines! {
         assert_eq!(world.agent().get("/healthz").await.body, "ok\n");
         let ready = world.agent().get("/readyz").await;
         assert_eq!(ready.status, StatusCode::OK);
-        let all = ["database", "keys", "master_key", "rotation", "clock", "history"].map(|check| (check.to_owned(), json!("ok")));
+        let all = ["database", "keys", "master_key", "rotation", "clock", "feed", "history"].map(|check| (check.to_owned(), json!("ok")));
         assert_eq!(ready.json(), Value::Object(all.into_iter().collect()));
     }
 

@@ -177,7 +177,13 @@ on_both_engines! {
             let ready = process.get("/readyz").await;
             assert_eq!(ready.status, StatusCode::OK, "the issuer stays");
             assert!(ready.json()["history"].as_str().unwrap().starts_with("alarm"), "{}", ready.body);
-            assert!(process.app.measures.text().contains("passant_feed_alarms "));
+            let (counted, proven) = (process.app.measures.text(), i32::from(std::ptr::eq(process, &one)));
+            for line in [
+                format!("passant_feed_proven_contradictions_total {proven}"),
+                format!("passant_feed_contradictions_total {}", 2 * proven),
+            ] {
+                assert!(counted.lines().any(|counted| counted == line), "{line}, proven and merely claimed: {counted}");
+            }
             for message in &lost.messages {
                 assert!(!process.proves(message).await, "it says nothing the second time");
             }

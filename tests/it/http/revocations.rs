@@ -195,7 +195,7 @@ on_both_engines! {
 
     async fn followers_have_a_bound_of_their_own_and_of_each_address(world) {
         let narrow = World::with(engine(&world), |config| {
-            (config.limits.streams, config.limits.connections_per_address) = (3, 2);
+            (config.limits.streams, config.limits.streams_per_address) = (3, 2);
         });
         let narrow = Arc::new(narrow.await);
         let from = |address: &str| narrow.agent().coming_from(address);
@@ -213,6 +213,39 @@ on_both_engines! {
         assert_eq!(waiting.status, StatusCode::OK, "who would wait is told at once how things stand");
         drop(first);
         assert_eq!(follow(&one).await.status(), StatusCode::OK, "a place that was left is free");
+    }
+
+    async fn strangers_leave_the_places_that_a_public_feed_keeps_for_those_it_knows(world) {
+        let secret = "s".repeat(43);
+        let hashes = vec![TokenHash::of(&secret)];
+        let kept = World::with(engine(&world), |config| {
+            (config.limits.streams, config.limits.streams_per_address) = (6, 2);
+            config.feed.access = FeedAccess::Public(hashes);
+        });
+        let kept = Arc::new(kept.await);
+        let (right, wrong) = (format!("Bearer {secret}"), format!("Bearer {}", "w".repeat(43)));
+        let follow = async |last: usize, line: Option<&str>| {
+            let headers: Vec<(&str, &str)> = line.into_iter().map(|line| ("authorization", line)).collect();
+            let agent = kept.agent().coming_from(&format!("203.0.113.{last}"));
+            agent.send_raw(Method::GET, "/revocations/stream", &headers).await
+        };
+        let mut strangers = Vec::new();
+        for last in 1..=4 {
+            for line in [None, Some(wrong.as_str())] {
+                strangers.push(follow(last, line).await);
+            }
+        }
+        let taken = strangers.iter().filter(|answer| answer.status() == StatusCode::OK).count();
+        assert_eq!(taken, 3, "whatever they send, and from however many addresses");
+        let head = revoke(&kept).await;
+        let waiting = kept.agent().coming_from("203.0.113.9").get(&format!("{}&wait=25", after(&head))).await;
+        assert_eq!(waiting.status, StatusCode::OK, "who finds no place can ask");
+        let mut known = Vec::new();
+        for _ in 0..3 {
+            known.push(follow(1, Some(&right)).await);
+        }
+        assert!(known.iter().all(|answer| answer.status() == StatusCode::OK));
+        assert_eq!(follow(1, Some(&right)).await.status(), StatusCode::SERVICE_UNAVAILABLE, "all places are taken");
     }
 
     async fn nobody_follows_a_process_that_is_about_to_end(world) {

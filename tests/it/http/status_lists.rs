@@ -10,7 +10,7 @@ use passant::domain::audit::{Action, Event};
 use passant::domain::cutoff::Target;
 use passant::domain::ids::{ClientId, GrantId, KeyId, SessionId, StatusListId, UserId};
 use passant::domain::mapped_claim::ClaimName;
-use passant::domain::status_list::SERVED_AFTER_END;
+use passant::domain::status_list::{SERVED_AFTER_END, SPAN};
 use passant::store::{consents, feed_head, grants, registrations, sessions, users};
 use passant_tests::on_both_engines;
 use passant_tests::status_list::{Fetched, INVALID, StatusList, VALID, reference, validate};
@@ -147,6 +147,36 @@ on_both_engines! {
         hold.release();
         assert_eq!(making.await.unwrap(), VALID, "it was judged before");
         assert_eq!(status(&world, &token).await, INVALID);
+    }
+
+    async fn a_list_that_takes_long_holds_up_no_other_and_those_who_wait_for_it_share_one(world) {
+        let client = listed(&world, "batch").await;
+        let first = robot(&world, &client).await;
+        world.advance(SPAN * 2);
+        let second = robot(&world, &client).await;
+        let ((slow, _), (other, _)) = (place(&first), place(&second));
+        assert_ne!(slow, other);
+        let id = StatusListId::new(slow.rsplit('/').next().unwrap());
+        let publish = || {
+            let (app, id) = (Arc::clone(&world.app), id.clone());
+            tokio::spawn(async move { published::publish(&app, &id).await.unwrap().unwrap() })
+        };
+        let mut hold = world.held.next(Checkpoint::ListJudged);
+        let making = publish();
+        hold.arrived().await;
+        let answer = tokio::time::timeout(Duration::from_secs(20), ask(&world, &other, &[])).await;
+        assert_eq!(answer.expect("it waits for no other list").status, StatusCode::OK);
+        // What is being made has not seen it.
+        revoke(&world, &client, first.access()).await;
+        let waiting: Vec<_> = (0..20).map(|_| publish()).collect();
+        hold.release();
+        let before = making.await.unwrap();
+        let mut after = Vec::new();
+        for waiting in waiting {
+            after.push(waiting.await.unwrap());
+        }
+        assert!(after.iter().all(|list| Arc::ptr_eq(list, &after[0]) && list.etag != before.etag));
+        assert_eq!(status(&world, &first).await, INVALID);
     }
 
     async fn each_cause_that_kills_a_token_here_kills_it_in_its_list_and_no_other(world) {

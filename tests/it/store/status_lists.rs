@@ -3,15 +3,17 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use passant::clock::{Clock, SystemClock, UnixTime};
+use passant::clock::{Clock, SystemClock, TOLERANCE, UnixTime};
 use passant::domain::audit::{Action, Event};
 use passant::domain::client::ClientOrigin;
 use passant::domain::cutoff::{Target, revoked};
 use passant::domain::ids::{ClientId, KeyId, StatusListId, Tick, TokenId, UserId};
-use passant::domain::status_list::{Bits, SERVED_AFTER_END, list_end, size};
+use passant::domain::status_list::{Bits, SERVED_AFTER_END, SPAN, list_end, size};
 use passant::store::signing_keys::{Applied, KeyChange};
 use passant::store::status_lists::{self, NewEntry, TakenPlace};
+use passant::store::sweep::LISTS_AFTER_SERVED;
 use passant::store::{Db, accounts, consents, evidence, feed_head, grants, registrations, sessions, signing_keys, sweep, users};
+use passant_tests::world::Engine;
 
 use super::rows::{HOUR, approval, client, password_hash, signing_key};
 use super::{NOW, Replicas, count, execute, execute_with, rows};
@@ -234,28 +236,65 @@ on_both_databases! {
         let robot = robot(&it).await;
         let place = take(&it.db, &robot).await;
         let (list, end) = (place.list, list_end(robot.expires_at));
-        assert!((robot.expires_at..robot.expires_at + Duration::from_secs(900)).contains(&end));
+        assert!((robot.expires_at..robot.expires_at + SPAN).contains(&end));
         let last = end + SERVED_AFTER_END - Duration::from_millis(1);
         let over = end + SERVED_AFTER_END;
         let served = async |now: UnixTime| {
             let all = read!(it.db, conn => status_lists::served(conn, now));
-            let one = read!(it.db, conn => status_lists::is_served(conn, &list, now));
+            let one = read!(it.db, conn => status_lists::served_until(conn, &list, now));
+            assert!(one.is_none_or(|until| until == over));
+            let one = one.is_some();
             let judged = read!(it.db, conn => status_lists::judge(conn, &list, now)).is_some();
             assert_eq!((all.contains(&list), one), (judged, judged));
             judged
         };
         assert!(served(NOW).await && served(last).await && !served(over).await);
-        assert!(!read!(it.db, conn => status_lists::is_served(conn, &StatusListId::new("unknown"), NOW)));
-        assert_eq!(sweep::batch(&it.db, last).await.unwrap(), 0);
-        assert_eq!(sweep::batch(&it.db, over).await.unwrap(), 2, "the place and the list");
+        assert_eq!(read!(it.db, conn => status_lists::served_until(conn, &StatusListId::new("unknown"), NOW)), None);
+        // By the clock of another replica, a minute behind the database's, it is served for two minutes more than by one a minute ahead.
+        let elsewhere = over + LISTS_AFTER_SERVED;
+        assert_eq!(sweep::batch(&it.db, elsewhere - Duration::from_millis(1)).await.unwrap(), 0);
+        assert_eq!(sweep::batch(&it.db, elsewhere).await.unwrap(), 2, "the place and the list");
         assert_eq!(count(&it.db, "SELECT (SELECT COUNT(*) FROM status_lists) + (SELECT COUNT(*) FROM status_entries)").await, 0);
+    }
+
+    async fn a_dead_token_is_invalid_for_as_long_as_any_verifier_may_take_it_whatever_replica_sweeps(it) {
+        // The most by which a verifier forgives a clock, and by which two replicas' clocks are apart.
+        let (leeway, apart) = (Duration::from_secs(300), TOLERANCE * 2);
+        // One that ends with its list has the least of it.
+        let robot = NewEntry { expires_at: list_end(NOW + LIFE), ..robot(&it).await };
+        let place = take(&it.db, &robot).await;
+        cut_off(&it, Target::Token(robot.token.clone())).await;
+        // When the verifier takes it last, by a clock that may be ahead; and the last moment at which it is served.
+        let moments = [robot.expires_at + leeway + TOLERANCE, robot.expires_at + SERVED_AFTER_END];
+        for moment in moments.map(|moment| moment - Duration::from_millis(1)) {
+            assert_eq!(sweep::batch(&it.db, moment + apart).await.unwrap(), 0);
+            let list = read!(it.db, conn => status_lists::judge(conn, &place.list, moment)).expect("it is served");
+            assert_eq!(list.bits, invalid(size(0), &[place.idx]));
+        }
+    }
+
+    async fn a_list_is_judged_by_looking_its_own_tokens_up(it) {
+        let judgement = status_lists::JUDGEMENT.replace("$1", "'list'").replace("$2", "0");
+        let (explained, expected): (Vec<String>, _) = match it.engine {
+            Engine::Sqlite => {
+                let steps: Vec<(i64, i64, i64, String)> = rows(&it.db, leaked(format!("EXPLAIN QUERY PLAN {judgement}"))).await;
+                let expected = "SEARCH t USING COVERING INDEX cutoffs_by_identifier (level=? AND identifier=?)";
+                (steps.into_iter().map(|(.., step)| step).collect(), expected)
+            }
+            Engine::Postgres => {
+                let steps: Vec<(String,)> = rows(&it.db, leaked(format!("EXPLAIN {judgement}"))).await;
+                (steps.into_iter().map(|(step,)| step).collect(), "SubPlan")
+            }
+        };
+        let plan = explained.join("\n");
+        assert!(plan.contains(expected) && !plan.contains("Group Key"), "{plan}");
     }
 
     async fn a_long_list_goes_in_batches_and_lists_that_live_stay(it) {
         let robot = robot(&it).await;
         let (old, young) = (take(&it.db, &robot).await, take(&it.db, &NewEntry { expires_at: NOW + HOUR * 9, ..another(&robot) }).await);
         fill(&it.db, &old.list, 2_500).await;
-        let over = list_end(robot.expires_at) + SERVED_AFTER_END;
+        let over = list_end(robot.expires_at) + SERVED_AFTER_END + LISTS_AFTER_SERVED;
         // The one place that was taken may be one of those.
         let all = count(&it.db, "SELECT COUNT(*) FROM status_entries").await - 1;
         assert_eq!(sweep::batch(&it.db, over).await.unwrap(), 2_000);
@@ -312,5 +351,9 @@ async fn fill(db: &Db, list: &StatusListId, places: i64) {
          SELECT $1, n.i, 't', 'c', 'k', 0 FROM n WHERE TRUE ON CONFLICT (list_id, idx) DO NOTHING",
         places - 1
     );
-    execute_with(db, Box::leak(many.into_boxed_str()), list.as_str().to_owned()).await;
+    execute_with(db, leaked(many), list.as_str().to_owned()).await;
+}
+
+fn leaked(sql: String) -> &'static str {
+    Box::leak(sql.into_boxed_str())
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use passant::domain::causes::Cause;
+use passant::domain::client::ClientOrigin;
 use passant::domain::cutoff::Level;
 use passant::domain::ids::UserId;
 use tokio::task::JoinSet;
@@ -40,6 +41,7 @@ impl Scene {
 /// One token that lives, and what its revocation needs.
 pub(super) struct Victim {
     pub(super) cause: Cause,
+    pub(super) number: usize,
     pub(super) token: String,
     pub(super) name: String,
     pub(super) user: UserId,
@@ -60,7 +62,10 @@ impl Victim {
         let name = format!("{}-{number}", cause.as_str().replace('_', "-"));
         let user = world.user(&name, PASSWORD).await;
         let client = match cause.row().level {
-            Level::Client | Level::Issuer => world.client(&name, |_| {}).await,
+            Level::Client | Level::Issuer => {
+                let file = cause == Cause::ClientPruned;
+                world.client(&name, |it| it.origin = if file { ClientOrigin::File } else { it.origin }).await
+            }
             _ => scene.shop.clone(),
         };
         let (mut here, mut there) = (world.agent(), world.agent());
@@ -84,7 +89,10 @@ impl Victim {
         }
         let acting = if matches!(cause, Cause::SessionEnded | Cause::OtherSessionsEnded) { &mut there } else { &mut here };
         let csrf = acting.get("/").await.field("csrf").expect("somebody is signed in");
-        Self { cause, token: tokens.access().to_owned(), name, user, client, tokens, spent, here, there, csrf }
+        if cause == Cause::ClientCreated {
+            world.execute(&format!("DELETE FROM clients WHERE id = '{name}'")).await;
+        }
+        Self { cause, number, token: tokens.access().to_owned(), name, user, client, tokens, spent, here, there, csrf }
     }
 }
 

@@ -40,27 +40,32 @@ impl World {
 
     /// Runs a command with this standard input: whether it succeeded, and its one document.
     pub fn try_command(&self, arguments: &[&str], input: &str) -> (bool, Value) {
-        let master_key = self.master_key();
-        let master_key = ("PASSANT_MASTER_KEY__FILE", master_key.to_str().expect("paths are text"));
-        let issuer = ("PASSANT_ISSUER", self.app.config.issuer.as_str());
-        let file = self.home.0.join("passant.toml");
-        std::fs::write(&file, CONFIGURATION).expect("the configuration can be written");
-        let file = ["--json", "--config", file.to_str().expect("paths are text")];
-        let output = match &self.storage {
-            Storage::Sqlite(directory) => {
-                let at = directory.0.to_str().expect("paths are text");
-                binary::run(&[&file[..], &["--data-dir", at], arguments].concat(), input, &[master_key, issuer])
-            }
-            Storage::Postgres(database) => {
-                let at = ("PASSANT_DATABASE__URL", database.url());
-                binary::run(&[&file[..], arguments].concat(), input, &[master_key, issuer, at])
-            }
-        };
+        let (arguments, environment) = self.invocation(&[&["--json"], arguments].concat());
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let environment: Vec<(&str, &str)> = environment.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let output = binary::run(&arguments, input, &environment);
         let said = String::from_utf8(output.stdout).expect("answers are text");
         let document = serde_json::from_str(&said).unwrap_or_else(|why| {
             panic!("{arguments:?} said no single document ({why}): {said} {}", String::from_utf8_lossy(&output.stderr))
         });
         (output.status.success(), document)
+    }
+
+    /// The arguments and variables with which the binary does something on this database and master key.
+    pub fn invocation(&self, arguments: &[&str]) -> (Vec<String>, Vec<(&'static str, String)>) {
+        let file = self.home.0.join("passant.toml");
+        std::fs::write(&file, CONFIGURATION).expect("the configuration can be written");
+        let mut all = vec!["--config".to_owned(), file.display().to_string()];
+        let mut environment = vec![
+            ("PASSANT_MASTER_KEY__FILE", self.master_key().display().to_string()),
+            ("PASSANT_ISSUER", self.app.config.issuer.as_str().to_owned()),
+        ];
+        match &self.storage {
+            Storage::Sqlite(directory) => all.extend(["--data-dir".to_owned(), directory.0.display().to_string()]),
+            Storage::Postgres(database) => environment.push(("PASSANT_DATABASE__URL", database.url().to_owned())),
+        }
+        all.extend(arguments.iter().map(|argument| (*argument).to_owned()));
+        (all, environment)
     }
 
     /// Reads rows past the issuer.

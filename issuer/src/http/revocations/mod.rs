@@ -32,7 +32,7 @@ const GLANCE: Duration = Duration::from_secs(1);
 
 /// Answers all cut-offs, or with a position what is new since then.
 pub(super) async fn get(State(app): State<Arc<App>>, request: Request) -> Result<Response, OAuthError> {
-    authorized(&app, request.headers())?;
+    let who = authorized(&app, request.headers())?;
     let params = query(&request)?;
     let after = params.get("after").map(position).transpose()?;
     match (after, params.get("wait")) {
@@ -44,7 +44,7 @@ pub(super) async fn get(State(app): State<Arc<App>>, request: Request) -> Result
             let wait = wait.min(app.config.limits.request_timeout.saturating_sub(GLANCE));
             match app.feed.resume(&app.feed_sources(), Some(&after)).await? {
                 Resumed::Contradicted(how) => Err(contradiction(&app, how)),
-                Resumed::Current(message) if !wait.is_zero() => match Follower::of(&app, &request) {
+                Resumed::Current(message) if !wait.is_zero() => match Follower::of(&app, &request, who) {
                     Ok(follower) => news(&app, &after, wait, &follower).await,
                     // What is known now is worth more than no place to wait.
                     Err(_) => Ok(whole(&app, message).into_response()),

@@ -30,8 +30,9 @@ pub(in crate::http) async fn post(State(app): State<Arc<App>>, request: Request)
     // What is no text is no message of ours.
     let message = str::from_utf8(&message).unwrap_or_default().trim();
     let verdict = app.feed.prove(&app.feed_sources(), &app.db.by(source), message).await?;
-    if let Verdict::Nothing(why) = &verdict {
-        tracing::info!(why, "a proof against the revocation feed proves nothing");
+    match &verdict {
+        Verdict::Contradiction(_) => app.measures.feed_proofs.increment(1),
+        Verdict::Nothing(why) => tracing::info!(why, "a proof against the revocation feed proves nothing"),
     }
     Ok(Json(json!({ "contradiction": matches!(verdict, Verdict::Contradiction(_)) })).into_response())
 }

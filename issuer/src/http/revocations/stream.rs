@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Extension;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, header};
 use axum::response::{IntoResponse, Response};
@@ -31,9 +31,9 @@ pub(in crate::http) struct Streamed;
 
 /// Answers what is new, and whatever comes.
 pub(in crate::http) async fn get(State(app): State<Arc<App>>, request: Request) -> Result<Response, OAuthError> {
-    authorized(&app, request.headers())?;
+    let who = authorized(&app, request.headers())?;
     let after = resumed_from(&request)?;
-    let follower = Follower::of(&app, &request)?;
+    let follower = Follower::of(&app, &request, who)?;
     // Before the head is read, so that nothing falls between the two.
     let messages = app.feed.subscribe();
     let first = match app.feed.resume(&app.feed_sources(), after.as_ref()).await? {
@@ -44,13 +44,22 @@ pub(in crate::http) async fn get(State(app): State<Arc<App>>, request: Request) 
     let until = app.clock().monotonic() + LIFE;
     let following = Following { head: first.head.clone(), first: Some(first), messages, follower, app, until };
     let events = futures_util::stream::unfold(following, |mut following| async {
-        let event = following.next().await?.event();
-        following.app.measures.sent(event.len());
-        Some((Ok::<_, Infallible>(event), following))
+        let event = Event(following.next().await?);
+        following.app.measures.sent(event.as_ref().len());
+        Some((Ok::<_, Infallible>(Bytes::from_owner(event)), following))
     });
     // A proxy that gathers what it passes on would hold events back.
     let headers = [(header::CONTENT_TYPE, "text/event-stream"), (HeaderName::from_static("x-accel-buffering"), "no")];
     Ok((headers, Extension(Streamed), Body::from_stream(events)).into_response())
+}
+
+/// However many follow, the text of an event is in memory once.
+struct Event(Arc<Message>);
+
+impl AsRef<[u8]> for Event {
+    fn as_ref(&self) -> &[u8] {
+        self.0.event().as_bytes()
+    }
 }
 
 /// The position of the header, which a browser brings up to date, or of the query, which stays as it was written.

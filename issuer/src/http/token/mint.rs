@@ -5,8 +5,9 @@ use std::time::Duration;
 use serde_json::Map;
 
 use super::TokenResponse;
-use crate::app::App;
+use crate::app::checkpoint::Checkpoint;
 use crate::app::status_lists::{self, Listed};
+use crate::app::{App, sign_with};
 use crate::clock::UnixTime;
 use crate::domain::claims::{
     ACCESS_TOKEN_TYP, ACR_PASSWORD, AccessToken, Audience, ID_TOKEN_LIFE, ID_TOKEN_TYP, IdToken, at_hash,
@@ -117,7 +118,9 @@ pub(super) async fn from_client(
 /// The access token, with a place in a status list where the client's registration asks for one.
 async fn signed(app: &App, client: &Client, claims: AccessToken, now: UnixTime) -> Result<String, OAuthError> {
     if !client.status_list {
-        return Ok(app.sign(now, ACCESS_TOKEN_TYP, &claims)?);
+        let signer = app.signer(now)?;
+        app.reached(Checkpoint::SignerChosen).await;
+        return Ok(sign_with(&signer, ACCESS_TOKEN_TYP, &claims)?);
     }
     match status_lists::sign(app, claims, now).await? {
         Listed::Token(token) => Ok(token),
