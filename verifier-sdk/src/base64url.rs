@@ -6,24 +6,44 @@ const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 const DIGITS: [u8; 256] = digits();
 
 pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
+    decode_leaving_room(text, 0)
+}
+
+/// Decodes, and leaves room for so many bytes more.
+pub(crate) fn decode_leaving_room(text: &str, spare: usize) -> Option<Vec<u8>> {
+    let len = decoded_len(text.len());
+    let mut bytes = Vec::with_capacity(len + spare);
+    bytes.resize(len, 0);
+    decode_to(text, &mut bytes)?;
+    Some(bytes)
+}
+
+/// How many bytes so many characters stand for.
+pub(crate) const fn decoded_len(characters: usize) -> usize {
+    characters / 4 * 3 + characters % 4 * 3 / 4
+}
+
+/// Decodes into the front of `room`; `None` if the text is malformed, or longer than there is room for.
+pub(crate) fn decode_to<'r>(text: &str, room: &'r mut [u8]) -> Option<&'r [u8]> {
+    let bytes = room.get_mut(..decoded_len(text.len()))?;
     let (quads, rest) = text.as_bytes().as_chunks::<4>();
-    let mut bytes = Vec::with_capacity(quads.len() * 3 + 2);
+    let (triples, tail) = bytes.as_chunks_mut::<3>();
     let mut seen = 0;
-    for quad in quads {
+    for (quad, triple) in quads.iter().zip(triples) {
         let [a, b, c, d] = quad.map(digit);
         seen |= a | b | c | d;
-        bytes.extend([a << 2 | b >> 4, b << 4 | c >> 2, c << 6 | d]);
+        *triple = [a << 2 | b >> 4, b << 4 | c >> 2, c << 6 | d];
     }
-    let (stray, last) = match *rest {
-        [] => (0, 0),
-        [a, b] => {
-            let (a, b) = (digit(a), digit(b));
-            bytes.push(a << 2 | b >> 4);
+    let (stray, last) = match (rest, tail) {
+        ([], []) => (0, 0),
+        ([a, b], [byte]) => {
+            let (a, b) = (digit(*a), digit(*b));
+            *byte = a << 2 | b >> 4;
             (b << 4, a | b)
         }
-        [a, b, c] => {
-            let (a, b, c) = (digit(a), digit(b), digit(c));
-            bytes.extend([a << 2 | b >> 4, b << 4 | c >> 2]);
+        ([a, b, c], [first, second]) => {
+            let (a, b, c) = (digit(*a), digit(*b), digit(*c));
+            (*first, *second) = (a << 2 | b >> 4, b << 4 | c >> 2);
             (c << 6, a | b | c)
         }
         _ => return None,
@@ -77,6 +97,17 @@ mod tests {
             ("Zm9vYmFy", "foobar"),
         ] {
             assert_eq!(decode(text).unwrap(), bytes.as_bytes());
+        }
+    }
+
+    #[test]
+    fn what_has_no_room_is_not_decoded() {
+        for len in 0..=9 {
+            let (text, mut room) = ("A".repeat(len), [7; 9]);
+            let fits = |decoded: Option<&[u8]>| decoded.map(<[u8]>::len);
+            let needed = decoded_len(len);
+            assert_eq!(fits(decode_to(&text, &mut room)), Base64UrlUnpadded::decode_vec(&text).ok().map(|bytes| bytes.len()));
+            assert_eq!(needed.checked_sub(1).and_then(|less| fits(decode_to(&text, &mut room[..less]))), None, "{len}");
         }
     }
 

@@ -1,6 +1,9 @@
 //! The JOSE header, judged. It is written by whoever made the token, so it may only agree with what this verifier already
 //! decided; keys and addresses that it offers (`jwk`, `jku`, `x5c`, `x5u`) are never looked at.
 
+use std::sync::Arc;
+
+use crate::compact::decode;
 use crate::error::{Reason, VerifyError};
 use crate::json::{JsonFault, Object, Value, parse_object};
 
@@ -15,7 +18,7 @@ pub(crate) const MAX_KID_LEN: usize = 128;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Header {
     typ: Typ,
-    kid: Option<String>,
+    kid: Option<Arc<str>>,
 }
 
 /// What `typ` says a JWS is, as far as any policy cares.
@@ -34,7 +37,12 @@ pub(crate) enum Typ {
 }
 
 impl Header {
-    pub(crate) fn parse(header: &[u8]) -> Result<Self, VerifyError> {
+    /// Reads a header that is still in base64url.
+    pub(crate) fn parse(encoded: &str) -> Result<Self, VerifyError> {
+        Self::read(&decode(encoded, "header")?)
+    }
+
+    fn read(header: &[u8]) -> Result<Self, VerifyError> {
         let header = parse_object(header).map_err(|fault| json_error(fault, "header"))?;
         if text(&header, "alg")? != Some(ALGORITHM) {
             return Err(VerifyError::quoting(Reason::AlgNotAllowed, "alg", text(&header, "alg")?.unwrap_or_default()));
@@ -56,7 +64,7 @@ impl Header {
         if let Some(odd) = kid.filter(|kid| !is_kid(kid)) {
             return Err(VerifyError::quoting(Reason::UnknownKey, "kid", odd));
         }
-        Ok(Self { typ: Typ::read(text(&header, "typ")?), kid: kid.map(str::to_owned) })
+        Ok(Self { typ: Typ::read(text(&header, "typ")?), kid: kid.map(Arc::from) })
     }
 
     /// Refuses a JWS that says to be something else than these.
@@ -69,8 +77,8 @@ impl Header {
     }
 
     /// The key that it names.
-    pub(crate) fn kid(&self) -> Result<&str, VerifyError> {
-        self.kid.as_deref().ok_or_else(|| VerifyError::new(Reason::MissingKid))
+    pub(crate) fn kid(&self) -> Result<&Arc<str>, VerifyError> {
+        self.kid.as_ref().ok_or_else(|| VerifyError::new(Reason::MissingKid))
     }
 }
 
@@ -129,9 +137,9 @@ mod tests {
     use super::*;
 
     fn accepted_kid(header: &str) -> Result<String, VerifyError> {
-        let header = Header::parse(header.as_bytes())?;
+        let header = Header::read(header.as_bytes())?;
         header.require_typ(&[Typ::AccessToken])?;
-        header.kid().map(str::to_owned)
+        header.kid().map(|kid| kid.to_string())
     }
 
     fn refused(header: &str) -> Reason {

@@ -9,7 +9,7 @@ use reqwest::{Client, ClientBuilder, StatusCode, Url};
 use tokio::sync::watch;
 
 use crate::builder::{BuildError, KeySource};
-use crate::json::{Value, parse_object};
+use crate::json::tree::{Value, parse_object};
 use crate::keys::jwks::{JwksError, KeySet, MAX_JWKS_LEN};
 use crate::revocation::Revocations;
 

@@ -7,7 +7,7 @@ use crate::compact::UnverifiedToken;
 use crate::error::{Reason, VerifyError};
 use crate::escape::escaped;
 use crate::header::{Header, Typ};
-use crate::json::{Object, Value, parse_object};
+use crate::json::tree::{Object, Value, parse_object};
 use crate::keys::UsableKeys;
 use crate::revocation::chain::{Entry, is_plain};
 use crate::revocation::cutoffs::{Cutoff, Cutoffs};
@@ -91,7 +91,7 @@ pub enum FeedError {
 /// Verifies a message's signature and reads it. `held`: the cut-offs that may have killed its key.
 pub(crate) fn read(text: &str, issuer: &str, keys: &UsableKeys, held: Option<&Cutoffs>) -> Result<Message, FeedError> {
     let message = UnverifiedToken::parse_within(text, MAX_MESSAGE_LEN).map_err(not_a_message)?;
-    let header = Header::parse(&message.header).map_err(not_a_message)?;
+    let header = Header::parse(message.header).map_err(not_a_message)?;
     header.require_typ(&[Typ::Revocations]).map_err(not_a_message)?;
     let kid = header.kid().map_err(not_a_message)?;
     if held.is_some_and(|held| held.tick_of(Level::Key, &[kid]).is_some()) {
