@@ -5,6 +5,7 @@ pub mod axum;
 mod base64url;
 mod bearer;
 mod builder;
+mod cache;
 mod claims;
 mod clock;
 mod compact;
@@ -30,6 +31,7 @@ mod verified;
 mod verifier;
 
 pub use builder::{BuildError, Given, NeedsAudience, NeedsIssuer, VerifierBuilder};
+pub use cache::settings::{CacheKey, TokenCache};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use error::{Reason, VerifyError};
 #[cfg(feature = "http")]

@@ -10,6 +10,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::cache::settings::TokenCache;
 use crate::clock::{Clock, SystemClock};
 use crate::issuer::TrustedIssuer;
 use crate::issuer_url::{check_address, check_issuer};
@@ -52,6 +53,7 @@ struct Draft {
     #[cfg(feature = "http")]
     last_known_good: Option<std::path::PathBuf>,
     allow_plain_http: bool,
+    token_cache: TokenCache,
 }
 
 /// Where the keys come from.
@@ -84,6 +86,7 @@ impl VerifierBuilder<NeedsIssuer, NeedsAudience> {
             #[cfg(feature = "http")]
             last_known_good: None,
             allow_plain_http: false,
+            token_cache: TokenCache::default(),
         };
         Self { draft, steps: PhantomData }
     }
@@ -152,6 +155,13 @@ impl<I, A> VerifierBuilder<I, A> {
         self
     }
 
+    /// How many verified tokens are remembered, so that their signatures need not be checked again. Default 10,000 tokens in 16 MiB;
+    /// [`TokenCache::OFF`] remembers none.
+    pub fn token_cache(mut self, cache: TokenCache) -> Self {
+        self.draft.token_cache = cache;
+        self
+    }
+
     /// Another source of time, for tests.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.draft.clock = Arc::new(clock);
@@ -180,6 +190,9 @@ impl VerifierBuilder<Given, Given> {
         let Draft { policy, source, feed, allow_plain_http, .. } = &self.draft;
         check(policy, *allow_plain_http)?;
         feed.check(policy, *allow_plain_http)?;
+        if self.draft.token_cache.entries > TokenCache::MOST_ENTRIES {
+            return Err(BuildError::TokenCache);
+        }
         if !signature::AVAILABLE {
             return Err(BuildError::NoBackend);
         }
@@ -217,7 +230,7 @@ impl VerifierBuilder<Given, Given> {
             #[cfg(feature = "http")]
             follower,
         };
-        Ok(Verifier { inner: Arc::new(Inner { first: Arc::new(issuer), others: Box::default() }) })
+        Ok(Verifier { inner: Arc::new(Inner::new(Arc::new(issuer), Box::default(), self.draft.token_cache)) })
     }
 }
 
@@ -271,6 +284,9 @@ pub enum BuildError {
     /// `max_stale` is zero or above 30 days.
     #[error("max_stale is zero or above 30 days")]
     MaxStale,
+    /// More than a million tokens are to be remembered.
+    #[error("token_cache is to remember more than a million tokens")]
+    TokenCache,
     /// There is no way to come by keys: give `static_jwks`, or `issuer` or `jwks_uri` with the feature `http`.
     #[error("there is no way to come by keys: give static_jwks, or an issuer or jwks_uri with the feature \"http\"")]
     NoKeys,

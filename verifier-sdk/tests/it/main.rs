@@ -29,11 +29,15 @@ mod key_server;
 mod key_sets;
 #[cfg(test)]
 mod logout_tokens;
+#[cfg(test)]
+mod mutations;
 #[cfg(feature = "http")]
 #[cfg(test)]
 mod outages;
 #[cfg(test)]
 mod profiles;
+#[cfg(test)]
+mod remembered;
 #[cfg(feature = "http")]
 #[cfg(test)]
 mod restarts;
