@@ -1,7 +1,11 @@
 //! The issuer's keys as every verification sees them: a snapshot behind an atomic pointer. Whoever fetches keys publishes a
 //! new snapshot; nothing ever takes one away, it only grows old.
 
+mod ec;
+mod field;
+mod jwk;
 pub(crate) mod jwks;
+mod okp;
 mod rsa;
 
 use std::sync::Arc;
@@ -12,6 +16,7 @@ use arc_swap::{ArcSwapOption, Guard};
 use crate::error::{Reason, VerifyError};
 use crate::escape::escaped;
 use crate::revocation::RevocationHealth;
+use crate::signature::VerificationKey;
 use jwks::{KeySet, SkipReason, SkippedKey};
 
 /// The three ages of keys, and the time before there are any.
@@ -179,7 +184,7 @@ impl KeyCell {
 pub(crate) struct UsableKeys(Guard<Option<Arc<Snapshot>>>);
 
 impl UsableKeys {
-    pub(crate) fn get(&self, kid: &str) -> Option<&dyn crate::signature::PublicKey> {
+    pub(crate) fn get(&self, kid: &str) -> Option<&VerificationKey> {
         self.0.as_ref()?.set.get(kid)
     }
 
