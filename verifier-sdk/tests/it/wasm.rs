@@ -23,7 +23,9 @@ fn built() -> PathBuf {
     const TARGET: &str = "wasm32-unknown-unknown";
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
     let directory = target_directory();
-    let status = Command::new(env!("CARGO"))
+    // The cargo that runs this test, or whichever there is where it was started by hand.
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let status = Command::new(cargo)
         .args(["build", "--locked", "--quiet", "--no-default-features", "--features", "rust-crypto", "--example", "wasm"])
         .args(["--target", TARGET])
         .arg("--manifest-path")
