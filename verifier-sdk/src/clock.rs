@@ -1,8 +1,14 @@
 //! Time as a value. The verifier reads the time only from the [`Clock`] that its builder was handed, so that a test can own it.
 
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+mod system;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
+
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+pub use system::SystemClock;
 
 /// Where a verifier takes its time from.
 pub trait Clock: Send + Sync + 'static {
@@ -13,39 +19,12 @@ pub trait Clock: Send + Sync + 'static {
     fn monotonic(&self) -> Duration;
 }
 
-/// The machine's clock.
-#[derive(Debug, Clone, Copy)]
-pub struct SystemClock {
-    started: Instant,
-}
-
-impl SystemClock {
-    /// The machine's clock; its monotonic time begins here.
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
-    pub fn new() -> Self {
-        Self { started: Instant::now() }
-    }
-}
-
-impl Default for SystemClock {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
-    fn unix_millis(&self) -> i64 {
-        let millis = |span: Duration| i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
-        match SystemTime::now().duration_since(UNIX_EPOCH) {
-            Ok(since) => millis(since),
-            Err(before) => -millis(before.duration()),
-        }
-    }
-
-    fn monotonic(&self) -> Duration {
-        self.started.elapsed()
-    }
+/// The machine's clock, where it has one.
+pub(crate) fn of_the_machine() -> Option<Arc<dyn Clock>> {
+    #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+    return Some(Arc::new(SystemClock::new()));
+    #[cfg(all(target_family = "wasm", target_os = "unknown"))]
+    None
 }
 
 /// A clock for tests: it stands still until it is told to move. Clones share their time.

@@ -176,6 +176,7 @@ reasons! {
     Nested              "nested"               Token       "The token holds another token.";
     MissingKid          "missing_kid"          Token       "The token does not name its key.";
     UnknownKey          "unknown_key"          Token       "The token names a key that is not known.";
+    AlgMismatch         "alg_mismatch"         Token       "The token's algorithm is not the one of the key that it names.";
     BadSignature        "bad_signature"        Token       "The token's signature is wrong.";
     ClaimMissing        "claim_missing"        Token       "The token lacks a required claim.";
     ClaimMalformed      "claim_malformed"      Token       "A claim of the token is malformed.";

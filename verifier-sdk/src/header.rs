@@ -3,12 +3,10 @@
 
 use std::sync::Arc;
 
+use crate::algorithm::Algorithm;
 use crate::compact::decode;
 use crate::error::{Reason, VerifyError};
 use crate::json::{JsonFault, Object, Value, parse_object};
-
-/// The only algorithm accepted so far.
-pub(crate) const ALGORITHM: &str = "RS256";
 
 /// Longer key ids are treated as unknown.
 pub(crate) const MAX_KID_LEN: usize = 128;
@@ -19,6 +17,7 @@ pub(crate) const MAX_KID_LEN: usize = 128;
 pub(crate) struct Header {
     typ: Typ,
     kid: Option<Arc<str>>,
+    algorithm: Algorithm,
 }
 
 /// What `typ` says a JWS is, as far as any policy cares.
@@ -44,9 +43,8 @@ impl Header {
 
     fn read(header: &[u8]) -> Result<Self, VerifyError> {
         let header = parse_object(header).map_err(|fault| json_error(fault, "header"))?;
-        if text(&header, "alg")? != Some(ALGORITHM) {
-            return Err(VerifyError::quoting(Reason::AlgNotAllowed, "alg", text(&header, "alg")?.unwrap_or_default()));
-        }
+        let alg = text(&header, "alg")?.unwrap_or_default();
+        let algorithm = Algorithm::from_name(alg).ok_or_else(|| VerifyError::quoting(Reason::AlgNotAllowed, "alg", alg))?;
         for (member, reason) in [
             ("crit", Reason::CriticalHeader),
             ("b64", Reason::UnencodedPayload),
@@ -64,7 +62,7 @@ impl Header {
         if let Some(odd) = kid.filter(|kid| !is_kid(kid)) {
             return Err(VerifyError::quoting(Reason::UnknownKey, "kid", odd));
         }
-        Ok(Self { typ: Typ::read(text(&header, "typ")?), kid: kid.map(Arc::from) })
+        Ok(Self { typ: Typ::read(text(&header, "typ")?), kid: kid.map(Arc::from), algorithm })
     }
 
     /// Refuses a JWS that says to be something else than these.
@@ -74,6 +72,20 @@ impl Header {
         } else {
             Err(VerifyError::quoting(Reason::TypNotAllowed, "typ", self.typ.name()))
         }
+    }
+
+    /// Refuses a JWS that is signed by another algorithm than these.
+    pub(crate) fn require_algorithm(&self, accepted: &[Algorithm]) -> Result<(), VerifyError> {
+        if accepted.contains(&self.algorithm) {
+            Ok(())
+        } else {
+            Err(VerifyError::quoting(Reason::AlgNotAllowed, "alg", self.algorithm.name()))
+        }
+    }
+
+    /// The algorithm that it names: one that is known, and perhaps not accepted.
+    pub(crate) fn algorithm(&self) -> Algorithm {
+        self.algorithm
     }
 
     /// The key that it names.
@@ -138,6 +150,7 @@ mod tests {
 
     fn accepted_kid(header: &str) -> Result<String, VerifyError> {
         let header = Header::read(header.as_bytes())?;
+        header.require_algorithm(&[Algorithm::Rs256])?;
         header.require_typ(&[Typ::AccessToken])?;
         header.kid().map(|kid| kid.to_string())
     }
@@ -197,6 +210,19 @@ mod tests {
         assert_eq!(refused(r#"{"typ":"at+jwt","kid":"k"}"#), Reason::AlgNotAllowed);
         for alg in ["null", "256", "[\"RS256\"]", "{}"] {
             assert_eq!(refused(&format!(r#"{{"alg":{alg},"typ":"at+jwt","kid":"k"}}"#)), Reason::BadHeader, "{alg}");
+        }
+    }
+
+    #[test]
+    fn v06_an_algorithm_is_accepted_only_where_it_is_listed() {
+        for algorithm in Algorithm::ALL {
+            let header = format!(r#"{{"alg":"{algorithm}","typ":"at+jwt","kid":"k"}}"#);
+            let accepted_by = |listed: &[Algorithm]| {
+                Header::read(header.as_bytes()).and_then(|header| header.require_algorithm(listed).map(|()| header.algorithm))
+            };
+            assert_eq!(accepted_by(&[*algorithm]).unwrap(), *algorithm);
+            let others: Vec<_> = Algorithm::ALL.iter().copied().filter(|other| other != algorithm).collect();
+            assert_eq!(accepted_by(&others).unwrap_err().reason(), Reason::AlgNotAllowed, "{algorithm}");
         }
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
+use crate::algorithm::Algorithm;
 use crate::base64url;
 use crate::claims::{self, Period, audience, malformed, millis, numeric_date, owned_id, required, strings, unix_millis};
 use crate::compact::UnverifiedToken;
@@ -14,7 +15,7 @@ use crate::error::{Reason, VerifyError};
 use crate::header::{Header, Typ};
 use crate::json::Object;
 use crate::profile::NOT_ID_TOKENS;
-use crate::signature::sha256;
+use crate::signature::hash;
 use crate::verified::{ClaimsError, claims_as};
 use crate::verifier::Verifier;
 
@@ -40,7 +41,7 @@ impl Verifier {
         let claims = IdClaims::read(&payload)?;
         let (now, policy) = (issuer.now(), &issuer.policy);
         claims.period.check(policy.leeway, policy.id_token_max_lifetime, now.unix_millis)?;
-        expected.check(&claims, policy.leeway, now.unix_millis)?;
+        expected.check(&claims, header.algorithm(), policy.leeway, now.unix_millis)?;
         let key_id = issuer.prove(&token, &header, now)?.kid;
         Ok(VerifiedIdToken { claims, key_id, payload: token.payload })
     }
@@ -154,14 +155,14 @@ impl<'a> IdTokenExpectations<'a> {
         self
     }
 
-    fn check(&self, claims: &IdClaims, leeway: Duration, now_millis: i64) -> Result<(), VerifyError> {
+    fn check(&self, claims: &IdClaims, algorithm: Algorithm, leeway: Duration, now_millis: i64) -> Result<(), VerifyError> {
         self.check_audience(claims)?;
         self.check_nonce(claims.nonce.as_deref())?;
         if let Some(access_token) = self.access_token {
-            check_hash(claims.at_hash.as_deref(), "at_hash", access_token, self.at_hash_required)?;
+            check_hash(claims.at_hash.as_deref(), "at_hash", &half_hash(algorithm, access_token), self.at_hash_required)?;
         }
         if let Some(code) = self.code {
-            check_hash(claims.c_hash.as_deref(), "c_hash", code, true)?;
+            check_hash(claims.c_hash.as_deref(), "c_hash", &half_hash(algorithm, code), true)?;
         }
         if let Some(max_age) = self.max_age {
             let auth_time = required(claims.auth_time, "auth_time")?;
@@ -217,17 +218,17 @@ impl fmt::Debug for Nonce<'_> {
     }
 }
 
-fn check_hash(claim: Option<&str>, name: &'static str, of: &str, is_required: bool) -> Result<(), VerifyError> {
+fn check_hash(claim: Option<&str>, name: &'static str, expected: &str, is_required: bool) -> Result<(), VerifyError> {
     match claim {
         None if is_required => Err(VerifyError::about(Reason::ClaimMissing, name)),
-        Some(hash) if hash != half_hash(of) => Err(VerifyError::about(Reason::WrongHash, name)),
+        Some(hash) if hash != expected => Err(VerifyError::about(Reason::WrongHash, name)),
         _ => Ok(()),
     }
 }
 
-/// The left half of the hash that goes with the token's algorithm, in base64url (section 3.1.3.6): SHA-256 for RS256.
-fn half_hash(text: &str) -> String {
-    let hash = sha256(text.as_bytes());
+/// The left half of the hash that goes with the token's algorithm, in base64url (section 3.1.3.6).
+fn half_hash(algorithm: Algorithm, text: &str) -> String {
+    let hash = hash(algorithm.hash(), text.as_bytes());
     let (half, _) = hash.split_at(hash.len() / 2);
     base64url::encode(half)
 }

@@ -12,6 +12,7 @@ use crate::policy::Policy;
 use crate::replays::Replays;
 use crate::revocation::Revocations;
 use crate::revocation::follower::Now;
+use crate::signature::SignatureFault;
 
 /// That a key signed a token.
 pub(crate) struct Proof {
@@ -41,6 +42,7 @@ impl TrustedIssuer {
     /// Proves that a key of this issuer signed the token. A token that names an unknown key makes the task look for newer ones, so
     /// whatever can be refused without a key has to be refused before.
     pub(crate) fn prove(&self, token: &UnverifiedToken<'_>, header: &Header, now: Now) -> Result<Proof, VerifyError> {
+        header.require_algorithm(&self.policy.algorithms)?;
         let named = header.kid();
         if !self.policy.accept_missing_kid {
             named.clone()?;
@@ -57,9 +59,10 @@ impl TrustedIssuer {
             self.look_for(&kid);
             return Err(VerifyError::quoting(Reason::UnknownKey, "kid", &kid));
         };
-        if !key.verify(token.signing_input, &token.signature) {
-            return Err(VerifyError::quoting(Reason::BadSignature, "kid", &kid));
-        }
+        key.verify(header.algorithm(), token.signing_input, &token.signature).map_err(|fault| match fault {
+            SignatureFault::OtherAlgorithm => VerifyError::quoting(Reason::AlgMismatch, "kid", &kid),
+            SignatureFault::Wrong => VerifyError::quoting(Reason::BadSignature, "kid", &kid),
+        })?;
         Ok(Proof { kid, generation: keys.generation() })
     }
 

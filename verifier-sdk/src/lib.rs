@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod algorithm;
 #[cfg(feature = "axum")]
 pub mod axum;
 mod base64url;
@@ -30,9 +31,12 @@ mod signature;
 mod verified;
 mod verifier;
 
+pub use algorithm::Algorithm;
 pub use builder::{BuildError, Given, NeedsAudience, NeedsIssuer, VerifierBuilder};
 pub use cache::settings::{CacheKey, TokenCache};
-pub use clock::{Clock, ManualClock, SystemClock};
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+pub use clock::SystemClock;
+pub use clock::{Clock, ManualClock};
 pub use error::{Reason, VerifyError};
 #[cfg(feature = "http")]
 pub use http::{NotReady, RefreshError};

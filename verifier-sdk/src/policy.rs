@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::algorithm::Algorithm;
 use crate::profile::Profile;
 
 /// What is demanded of one issuer's tokens; `None` stands for a check that the service has waived by name.
@@ -13,6 +14,8 @@ pub(crate) struct Policy {
     pub(crate) clients: Option<Vec<String>>,
     pub(crate) profile: Profile,
     pub(crate) accept_missing_kid: bool,
+    /// Never empty.
+    pub(crate) algorithms: Vec<Algorithm>,
     pub(crate) leeway: Duration,
     pub(crate) max_lifetime: Option<Duration>,
     pub(crate) id_token_max_lifetime: Duration,
@@ -22,6 +25,7 @@ pub(crate) struct Policy {
 }
 
 impl Policy {
+    pub(crate) const DEFAULT_ALGORITHM: Algorithm = Algorithm::Rs256;
     pub(crate) const DEFAULT_LEEWAY: Duration = Duration::from_secs(60);
     pub(crate) const MAX_LEEWAY: Duration = Duration::from_secs(300);
     pub(crate) const DEFAULT_ID_TOKEN_MAX_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);

@@ -10,8 +10,9 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::algorithm::Algorithm;
 use crate::cache::settings::TokenCache;
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{self, Clock};
 use crate::issuer::TrustedIssuer;
 use crate::issuer_url::{check_address, check_issuer};
 use crate::keys::KeyCell;
@@ -47,7 +48,7 @@ pub struct VerifierBuilder<I, A> {
 
 struct Draft {
     policy: Policy,
-    clock: Arc<dyn Clock>,
+    clock: Option<Arc<dyn Clock>>,
     source: KeySource,
     feed: FeedSettings,
     #[cfg(feature = "http")]
@@ -68,6 +69,7 @@ impl VerifierBuilder<NeedsIssuer, NeedsAudience> {
         let policy = Policy {
             issuer: None,
             audiences: None,
+            algorithms: vec![Policy::DEFAULT_ALGORITHM],
             leeway: Policy::DEFAULT_LEEWAY,
             clients: None,
             profile: Profile::AccessToken,
@@ -77,7 +79,7 @@ impl VerifierBuilder<NeedsIssuer, NeedsAudience> {
             max_stale: Policy::DEFAULT_MAX_STALE,
             optional: false,
         };
-        let clock = Arc::new(SystemClock::new());
+        let clock = clock::of_the_machine();
         let draft = Draft {
             policy,
             clock,
@@ -143,6 +145,14 @@ impl<I, A> VerifierBuilder<I, A> {
         self
     }
 
+    /// The algorithms that a token may be signed by, in place of RS256 alone. A token's `alg` has to be one of them, and each key is
+    /// used with one: the one that its `alg` names, or the one of its curve, or for an RSA key without `alg` **the first RSA
+    /// algorithm of this list**. A key that none of them can use is left out.
+    pub fn algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
+        self.draft.policy.algorithms = algorithms.into_iter().collect();
+        self
+    }
+
     /// By how much clocks may differ. Default 60 s, at most 300 s.
     pub fn leeway(mut self, leeway: Duration) -> Self {
         self.draft.policy.leeway = leeway;
@@ -162,9 +172,9 @@ impl<I, A> VerifierBuilder<I, A> {
         self
     }
 
-    /// Another source of time, for tests.
+    /// Another source of time, for tests and for machines without a clock: on wasm32-unknown-unknown it has to be given.
     pub fn clock(mut self, clock: impl Clock) -> Self {
-        self.draft.clock = Arc::new(clock);
+        self.draft.clock = Some(Arc::new(clock));
         self
     }
 
@@ -196,8 +206,12 @@ impl VerifierBuilder<Given, Given> {
         if !signature::AVAILABLE {
             return Err(BuildError::NoBackend);
         }
+        if let Some(unsupported) = policy.algorithms.iter().find(|algorithm| !signature::is_supported(**algorithm)) {
+            return Err(BuildError::UnsupportedAlgorithm(*unsupported));
+        }
+        let clock = self.draft.clock.clone().ok_or(BuildError::NoClock)?;
         let keys = match source {
-            KeySource::Fixed(json) => KeyCell::fixed(KeySet::parse(json).map_err(BuildError::StaticJwks)?),
+            KeySource::Fixed(json) => KeyCell::fixed(KeySet::parse(json, &policy.algorithms).map_err(BuildError::StaticJwks)?),
             KeySource::Address(_) | KeySource::Discovery if !cfg!(feature = "http") => return Err(BuildError::NoKeys),
             KeySource::Discovery if policy.issuer.is_none() => return Err(BuildError::NoKeys),
             KeySource::Discovery => KeyCell::empty(policy.max_stale),
@@ -213,7 +227,7 @@ impl VerifierBuilder<Given, Given> {
             self.check_last_known_good()?;
             crate::http::Follower::start(crate::http::Plan {
                 policy: policy.clone(),
-                clock: self.draft.clock.clone(),
+                clock: clock.clone(),
                 source: self.draft.source,
                 keys: keys.clone(),
                 feed: self.draft.feed,
@@ -223,7 +237,7 @@ impl VerifierBuilder<Given, Given> {
         };
         let issuer = TrustedIssuer {
             policy: self.draft.policy,
-            clock: self.draft.clock,
+            clock,
             keys,
             revocations,
             logouts: Replays::default(),
@@ -240,6 +254,9 @@ fn check(policy: &Policy, allow_plain_http: bool) -> Result<(), BuildError> {
     }
     if policy.audiences.as_ref().is_some_and(|audiences| audiences.iter().any(String::is_empty)) {
         return Err(BuildError::Audience);
+    }
+    if policy.algorithms.is_empty() {
+        return Err(BuildError::NoAlgorithm);
     }
     if policy.leeway > Policy::MAX_LEEWAY {
         return Err(BuildError::Leeway);
@@ -275,6 +292,12 @@ pub enum BuildError {
     /// A client is empty.
     #[error("a client is empty")]
     Client,
+    /// The list of accepted algorithms is empty.
+    #[error("no algorithm is accepted")]
+    NoAlgorithm,
+    /// None of the cryptographic backends that are compiled in can do this algorithm.
+    #[error("no cryptographic backend that is compiled in can do {0}")]
+    UnsupportedAlgorithm(Algorithm),
     /// The leeway is above 300 s.
     #[error("the leeway is above 300 s")]
     Leeway,
@@ -287,6 +310,9 @@ pub enum BuildError {
     /// More than a million tokens are to be remembered.
     #[error("token_cache is to remember more than a million tokens")]
     TokenCache,
+    /// The machine has no clock that could be asked, and none was given.
+    #[error("the machine has no clock: give one")]
+    NoClock,
     /// There is no way to come by keys: give `static_jwks`, or `issuer` or `jwks_uri` with the feature `http`.
     #[error("there is no way to come by keys: give static_jwks, or an issuer or jwks_uri with the feature \"http\"")]
     NoKeys,
@@ -333,6 +359,6 @@ pub enum BuildError {
     #[error("the HTTP client could not be set up: {0}")]
     HttpClient(String),
     /// The crate was compiled without any cryptographic backend.
-    #[error("no cryptographic backend: switch on the feature \"aws-lc-rs\"")]
+    #[error("no cryptographic backend: switch on one of the features \"aws-lc-rs\", \"ring\" and \"rust-crypto\"")]
     NoBackend,
 }

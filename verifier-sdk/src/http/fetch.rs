@@ -8,9 +8,11 @@ use reqwest::header::{CACHE_CONTROL, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH
 use reqwest::{Client, ClientBuilder, StatusCode, Url};
 use tokio::sync::watch;
 
+use crate::algorithm::Algorithm;
 use crate::builder::{BuildError, KeySource};
 use crate::json::tree::{Value, parse_object};
 use crate::keys::jwks::{JwksError, KeySet, MAX_JWKS_LEN};
+use crate::policy::Policy;
 use crate::revocation::Revocations;
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(2);
@@ -30,6 +32,7 @@ pub(super) enum Fetched {
 pub(super) struct Fetcher {
     client: Client,
     place: Place,
+    algorithms: Vec<Algorithm>,
     etag: Option<HeaderValue>,
     announced: Option<Announced>,
 }
@@ -50,9 +53,9 @@ enum Place {
 
 impl Fetcher {
     /// `announced`: whom to tell of a feed that discovery announces, where it is to be followed.
-    pub(super) fn new(issuer: Option<&str>, source: KeySource, announced: Option<Announced>) -> Result<Self, BuildError> {
+    pub(super) fn new(policy: &Policy, source: KeySource, announced: Option<Announced>) -> Result<Self, BuildError> {
         let not_a_url = "it is not a URL";
-        let (place, first) = match (source, issuer) {
+        let (place, first) = match (source, policy.issuer.as_deref()) {
             (KeySource::Address(uri), _) => {
                 let url = Url::parse(&uri).map_err(|_| BuildError::JwksUri(not_a_url))?;
                 (Place::Known(url.clone()), url)
@@ -65,7 +68,7 @@ impl Fetcher {
         };
         let client = client_for(&first).timeout(DONE_WITHIN);
         let client = client.build().map_err(|error| BuildError::HttpClient(error.to_string()))?;
-        Ok(Self { client, place, etag: None, announced })
+        Ok(Self { client, place, algorithms: policy.algorithms.clone(), etag: None, announced })
     }
 
     /// One attempt. `conditional`: whether keys are held that a 304 could confirm.
@@ -85,7 +88,7 @@ impl Fetcher {
     }
 
     async fn locate(&mut self, now: Duration) -> Result<Url, FetchError> {
-        let Self { client, place, etag, announced } = self;
+        let Self { client, place, etag, announced, .. } = self;
         match place {
             Place::Known(url) => Ok(url.clone()),
             Place::Announced { found: Some((url, at)), .. } if now.saturating_sub(*at) < DISCOVER_EVERY => Ok(url.clone()),
@@ -117,7 +120,7 @@ impl Fetcher {
             return Ok(Fetched::NotModified { max_age });
         }
         let etag = response.headers().get(ETAG).filter(|etag| etag.len() <= MAX_ETAG_LEN).cloned();
-        let set = KeySet::parse(&read(response, MAX_JWKS_LEN).await?)?;
+        let set = KeySet::parse(&read(response, MAX_JWKS_LEN).await?, &self.algorithms)?;
         self.etag = etag;
         Ok(Fetched::Keys { set, max_age })
     }

@@ -9,6 +9,7 @@ use reqwest::Url;
 use tokio::sync::watch;
 
 use super::fetch::discovery_address;
+use crate::algorithm::Algorithm;
 use crate::clock::Clock;
 use crate::keys::{Confirmed, KeyCell};
 use crate::last_known_good::{Kept, KeptKeys, file};
@@ -24,6 +25,7 @@ const CONFIRM_EVERY: Duration = Duration::from_secs(60);
 pub(super) struct Keeper {
     pub(super) path: PathBuf,
     pub(super) issuer: String,
+    pub(super) algorithms: Vec<Algorithm>,
     pub(super) keys: Arc<KeyCell>,
     pub(super) revocations: Arc<Revocations>,
     pub(super) clock: Arc<dyn Clock>,
@@ -42,7 +44,7 @@ impl Keeper {
         let now = Now::of(&*self.clock);
         let kept = match file::read(&self.path) {
             Ok(None) => return,
-            Ok(Some(text)) => Kept::read(&text, &self.issuer, now),
+            Ok(Some(text)) => Kept::read(&text, &self.issuer, &self.algorithms, now),
             Err(unusable) => Err(unusable),
         };
         let kept = match kept {

@@ -76,8 +76,8 @@ impl Follower {
 
         if let (Some(path), Some(issuer)) = (last_known_good, policy.issuer.clone()) {
             let (keys, revocations, clock) = (keys.clone(), revocations.clone(), clock.clone());
-            let (address_found, written) = (found.clone(), Mutex::default());
-            let keeper = Arc::new(Keeper { path, issuer, keys, revocations, clock, address: address_found, written });
+            let (algorithms, address_found, written) = (policy.algorithms.clone(), found.clone(), Mutex::default());
+            let keeper = Arc::new(Keeper { path, issuer, algorithms, keys, revocations, clock, address: address_found, written });
             keeper.begin(announced.then_some(&address));
             follower.tasks.push(runtime.spawn(keeper.clone().run(published.subscribe())).abort_handle());
             follower.keeper = Some(keeper);
@@ -94,7 +94,7 @@ impl Follower {
         };
         if !fixed {
             let tell = announced.then(|| Announced { revocations: revocations.clone(), address });
-            let fetcher = Fetcher::new(policy.issuer.as_deref(), source, tell)?;
+            let fetcher = Fetcher::new(&policy, source, tell)?;
             let (commands, inbox) = mpsc::channel(MAX_QUEUED);
             let schedule = Schedule::new(clock.monotonic());
             let (keys, clock, published) = (keys.clone(), clock.clone(), published.clone());

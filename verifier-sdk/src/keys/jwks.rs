@@ -4,12 +4,12 @@
 use std::collections::HashMap;
 use std::fmt;
 
+use crate::algorithm::Algorithm;
 use crate::base64url;
 use crate::escape::escaped;
-use crate::header::{ALGORITHM, is_kid};
-use crate::json::tree::{Object, Value, parse_object};
-use crate::keys::rsa;
-use crate::signature::{PublicKey, rs256_key, sha256};
+use crate::json::tree::{Value, parse_object};
+use crate::keys::jwk;
+use crate::signature::{VerificationKey, sha256};
 
 /// Larger documents are refused.
 pub(crate) const MAX_JWKS_LEN: usize = 256 * 1024;
@@ -19,13 +19,14 @@ const MAX_KEYS: usize = 64;
 /// The usable keys of one issuer by their `kid`; never empty.
 #[derive(Debug)]
 pub(crate) struct KeySet {
-    keys: HashMap<Box<str>, Box<dyn PublicKey>>,
+    keys: HashMap<Box<str>, VerificationKey>,
     skipped: Vec<SkippedKey>,
     document: Box<[u8]>,
 }
 
 impl KeySet {
-    pub(crate) fn parse(text: &[u8]) -> Result<Self, JwksError> {
+    /// Reads a set; each of its keys is bound to one of the algorithms, or left out.
+    pub(crate) fn parse(text: &[u8], algorithms: &[Algorithm]) -> Result<Self, JwksError> {
         if text.len() > MAX_JWKS_LEN {
             return Err(JwksError::TooLarge);
         }
@@ -37,28 +38,29 @@ impl KeySet {
             return Err(JwksError::TooManyKeys);
         }
         let mut uses_of_kid: HashMap<&str, usize> = HashMap::new();
-        for kid in entries.iter().filter_map(rsa_kid) {
+        for kid in entries.iter().filter_map(|entry| jwk::contender(entry, algorithms)) {
             *uses_of_kid.entry(kid).or_default() += 1;
         }
         let mut set = Self { keys: HashMap::new(), skipped: Vec::new(), document: text.into() };
+        let is_shared = |kid: &str| uses_of_kid.get(kid).is_some_and(|uses| *uses > 1);
         for entry in entries {
-            match usable(entry, &uses_of_kid) {
+            match jwk::usable(entry, algorithms, is_shared) {
                 Ok((kid, key)) => {
                     set.keys.insert(kid.into(), key);
                 }
-                Err(reason) => set.skipped.push(SkippedKey { kid: rsa_kid(entry).map(escaped), reason }),
+                Err(reason) => set.skipped.push(SkippedKey { kid: jwk::kid(entry).map(escaped), reason }),
             }
         }
         if set.keys.is_empty() { Err(JwksError::NoUsableKey) } else { Ok(set) }
     }
 
-    pub(crate) fn get(&self, kid: &str) -> Option<&dyn PublicKey> {
-        self.keys.get(kid).map(AsRef::as_ref)
+    pub(crate) fn get(&self, kid: &str) -> Option<&VerificationKey> {
+        self.keys.get(kid)
     }
 
     /// The key and its `kid`, where there is no other.
-    pub(crate) fn only(&self) -> Option<(&str, &dyn PublicKey)> {
-        let mut keys = self.keys.iter().map(|(kid, key)| (&**kid, &**key));
+    pub(crate) fn only(&self) -> Option<(&str, &VerificationKey)> {
+        let mut keys = self.keys.iter().map(|(kid, key)| (&**kid, key));
         keys.next().filter(|_| self.keys.len() == 1)
     }
 
@@ -92,7 +94,7 @@ impl KeySet {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SkippedKey {
-    /// Its `kid`, escaped and cut, where it is an RSA key that has one.
+    /// Its `kid`, escaped and cut, where it has one.
     pub kid: Option<String>,
     /// Why it is not used.
     pub reason: SkipReason,
@@ -102,7 +104,7 @@ pub struct SkippedKey {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SkipReason {
-    /// Not an RSA key.
+    /// Of a type, or on a curve, that no algorithm of this crate uses.
     OtherType,
     /// A symmetric key: a secret that must never be published.
     Symmetric,
@@ -114,12 +116,14 @@ pub enum SkipReason {
     DuplicateKid,
     /// `use` or `key_ops` is not for verifying signatures.
     OtherUse,
-    /// `alg` is not RS256.
+    /// None of the accepted algorithms can use it, or its `alg` is not one of them.
     OtherAlgorithm,
-    /// The modulus is too short, too long, even or has a small factor.
+    /// The modulus is too short, too long, even, has a small factor, or was made by the generator of CVE-2017-15361 (ROCA).
     WeakModulus,
     /// The exponent is not 65537.
     WeakExponent,
+    /// The point is not on its curve, or of small order.
+    InvalidPoint,
     /// Something about the key is not as RFC 7517 and RFC 7518 have it.
     Malformed,
     /// The revocation feed says that the key was revoked.
@@ -136,15 +140,16 @@ impl SkipReason {
 impl fmt::Display for SkipReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::OtherType => "it is not an RSA key",
+            Self::OtherType => "it is of a type or on a curve that is not supported",
             Self::Symmetric => "it is a symmetric key, a secret that must not be published",
             Self::Private => "it is a private key, a secret that must not be published",
             Self::NoKid => "its kid is missing or odd",
             Self::DuplicateKid => "another key has the same kid",
             Self::OtherUse => "it is not meant for verifying signatures",
-            Self::OtherAlgorithm => "it is for another algorithm than RS256",
+            Self::OtherAlgorithm => "it is for none of the accepted algorithms",
             Self::WeakModulus => "its modulus is weak",
             Self::WeakExponent => "its exponent is not 65537",
+            Self::InvalidPoint => "its point is not on its curve, or of small order",
             Self::Malformed => "it is malformed",
             Self::Revoked => "it was revoked",
         })
@@ -167,53 +172,4 @@ pub enum JwksError {
     /// No key of the set can be used.
     #[error("the key set has no usable key")]
     NoUsableKey,
-}
-
-const PRIVATE_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
-
-fn usable<'k>(entry: &'k Value<'_>, uses_of_kid: &HashMap<&str, usize>) -> Result<(&'k str, Box<dyn PublicKey>), SkipReason> {
-    let Value::Object(jwk) = entry else {
-        return Err(SkipReason::Malformed);
-    };
-    match text(jwk, "kty")? {
-        Some("RSA") => {}
-        Some("oct") => return Err(SkipReason::Symmetric),
-        Some(_) => return Err(SkipReason::OtherType),
-        None => return Err(SkipReason::Malformed),
-    }
-    if PRIVATE_MEMBERS.iter().any(|member| jwk.get(member).is_some()) {
-        return Err(SkipReason::Private);
-    }
-    let kid = text(jwk, "kid")?.filter(|kid| is_kid(kid)).ok_or(SkipReason::NoKid)?;
-    if uses_of_kid.get(kid).is_some_and(|uses| *uses > 1) {
-        return Err(SkipReason::DuplicateKid);
-    }
-    if text(jwk, "use")?.is_some_and(|purpose| purpose != "sig") || !may_verify(jwk)? {
-        return Err(SkipReason::OtherUse);
-    }
-    if text(jwk, "alg")?.is_some_and(|alg| alg != ALGORITHM) {
-        return Err(SkipReason::OtherAlgorithm);
-    }
-    let number = |name| text(jwk, name)?.and_then(base64url::decode).ok_or(SkipReason::Malformed);
-    let (modulus, exponent) = (number("n")?, number("e")?);
-    rsa::check(&modulus, &exponent)?;
-    Ok((kid, rs256_key(&modulus, &exponent).ok_or(SkipReason::Malformed)?))
-}
-
-fn may_verify(jwk: &Object<'_>) -> Result<bool, SkipReason> {
-    match jwk.get("key_ops") {
-        None => Ok(true),
-        Some(Value::Array(operations)) => Ok(operations.iter().any(|operation| operation.as_str() == Some("verify"))),
-        Some(_) => Err(SkipReason::Malformed),
-    }
-}
-
-fn text<'k>(jwk: &'k Object<'_>, member: &str) -> Result<Option<&'k str>, SkipReason> {
-    jwk.get(member).map(|value| value.as_str().ok_or(SkipReason::Malformed)).transpose()
-}
-
-fn rsa_kid<'k>(entry: &'k Value<'_>) -> Option<&'k str> {
-    let Value::Object(jwk) = entry else { return None };
-    let is_rsa = jwk.get("kty").and_then(Value::as_str) == Some("RSA");
-    jwk.get("kid").and_then(Value::as_str).filter(|_| is_rsa)
 }

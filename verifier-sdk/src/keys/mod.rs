@@ -1,7 +1,11 @@
 //! The issuer's keys as every verification sees them: a snapshot behind an atomic pointer. Whoever fetches keys publishes a
 //! new snapshot; nothing ever takes one away, it only grows old.
 
+mod ec;
+mod field;
+mod jwk;
 pub(crate) mod jwks;
+mod okp;
 mod rsa;
 
 use std::sync::Arc;
@@ -13,6 +17,7 @@ use arc_swap::{ArcSwapOption, Guard};
 use crate::error::{Reason, VerifyError};
 use crate::escape::escaped;
 use crate::revocation::RevocationHealth;
+use crate::signature::VerificationKey;
 use jwks::{KeySet, SkipReason, SkippedKey};
 
 /// The three ages of keys, and the time before there are any.
@@ -196,12 +201,12 @@ impl UsableKeys {
         self.0.as_ref().map_or(0, |snapshot| snapshot.generation)
     }
 
-    pub(crate) fn get(&self, kid: &str) -> Option<&dyn crate::signature::PublicKey> {
+    pub(crate) fn get(&self, kid: &str) -> Option<&VerificationKey> {
         self.0.as_ref()?.set.get(kid)
     }
 
     /// The key and its `kid`, where there is no other.
-    pub(crate) fn only(&self) -> Option<(&str, &dyn crate::signature::PublicKey)> {
+    pub(crate) fn only(&self) -> Option<(&str, &VerificationKey)> {
         self.0.as_ref()?.set.only()
     }
 }

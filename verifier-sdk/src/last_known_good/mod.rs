@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use serde_json::Value as Json;
 
+use crate::algorithm::Algorithm;
 use crate::json::tree::{Object, Value, parse_object};
 use crate::keys::jwks::KeySet;
 use crate::revocation::chain::{Position, is_plain};
@@ -94,7 +95,7 @@ impl Kept {
     }
 
     /// Reads what [`to_text`](Self::to_text) wrote. A clock that has gone back since is taken to stand at least where it stood then.
-    pub(crate) fn read(text: &[u8], issuer: &str, now: Now) -> Result<Self, Unusable> {
+    pub(crate) fn read(text: &[u8], issuer: &str, algorithms: &[Algorithm], now: Now) -> Result<Self, Unusable> {
         let file = parse_object(text).map_err(|_| Unusable::Malformed("the file"))?;
         if file.get("passant_last_known_good") != Some(&Value::Integer(FORM)) {
             return Err(Unusable::Malformed("passant_last_known_good"));
@@ -112,7 +113,7 @@ impl Kept {
         let keys = match file.get("keys") {
             None => None,
             Some(Value::Object(keys)) => {
-                let set = KeySet::parse(string(keys, "jwks")?.as_bytes()).map_err(|_| Unusable::Malformed("jwks"))?;
+                let set = KeySet::parse(string(keys, "jwks")?.as_bytes(), algorithms).map_err(|_| Unusable::Malformed("jwks"))?;
                 Some(KeptKeys { set: Arc::new(set), age: age(integer(keys, "confirmed_at")?, "confirmed_at")? })
             }
             Some(_) => return Err(Unusable::Malformed("keys")),
@@ -210,6 +211,7 @@ mod tests {
     use super::*;
 
     const ISSUER: &str = "https://id.example.com";
+    const RS256: &[Algorithm] = &[Algorithm::Rs256];
     const HOUR: i64 = 3_600_000;
 
     fn at(unix_millis: i64, monotonic_hours: u64) -> Now {
@@ -235,7 +237,7 @@ mod tests {
     #[test]
     fn all_that_is_kept_comes_back_whatever_characters_it_has() {
         let now = at(1_000 * HOUR, 0);
-        let back = Kept::read(kept().to_text(ISSUER, now).as_bytes(), ISSUER, now).unwrap();
+        let back = Kept::read(kept().to_text(ISSUER, now).as_bytes(), ISSUER, RS256, now).unwrap();
         let (before, after) = (kept().revocations.unwrap(), back.revocations.unwrap());
         assert_eq!((back.feed_uri, &after.position, after.life), (kept().feed_uri, &before.position, before.life));
         assert_eq!((&after.keys, &after.proof, after.news.as_of), (&before.keys, &before.proof, before.news.as_of));
@@ -256,7 +258,7 @@ mod tests {
             (at(1_002 * HOUR, 2), at(900 * HOUR, 50), 2),
             (at(1_002 * HOUR, 2), at(-1, 50), 2),
         ] {
-            let back = Kept::read(kept().to_text(ISSUER, written).as_bytes(), ISSUER, read).unwrap();
+            let back = Kept::read(kept().to_text(ISSUER, written).as_bytes(), ISSUER, RS256, read).unwrap();
             let age = back.revocations.unwrap().news.age(read);
             assert_eq!(age, Duration::from_secs(3_600 * hours), "{written:?} {read:?}");
         }

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use crate::algorithm::Algorithm;
 use crate::compact::UnverifiedToken;
 use crate::error::{Reason, VerifyError};
 use crate::escape::escaped;
@@ -12,6 +13,7 @@ use crate::keys::UsableKeys;
 use crate::revocation::chain::{Entry, is_plain};
 use crate::revocation::cutoffs::{Cutoff, Cutoffs};
 use crate::revocation::level::{Level, Name};
+use crate::signature::SignatureFault;
 
 /// Longer messages are refused unread.
 pub(crate) const MAX_MESSAGE_LEN: usize = 16 * 1024 * 1024;
@@ -88,20 +90,29 @@ pub enum FeedError {
     TooMany,
 }
 
+/// Whose messages are taken.
+pub(crate) struct Signer<'a> {
+    pub(crate) issuer: &'a str,
+    pub(crate) algorithms: &'a [Algorithm],
+    pub(crate) keys: &'a UsableKeys,
+}
+
 /// Verifies a message's signature and reads it. `held`: the cut-offs that may have killed its key.
-pub(crate) fn read(text: &str, issuer: &str, keys: &UsableKeys, held: Option<&Cutoffs>) -> Result<Message, FeedError> {
+pub(crate) fn read(text: &str, signer: &Signer<'_>, held: Option<&Cutoffs>) -> Result<Message, FeedError> {
     let message = UnverifiedToken::parse_within(text, MAX_MESSAGE_LEN).map_err(not_a_message)?;
     let header = Header::parse(message.header).map_err(not_a_message)?;
     header.require_typ(&[Typ::Revocations]).map_err(not_a_message)?;
+    header.require_algorithm(signer.algorithms).map_err(not_a_message)?;
     let kid = header.kid().map_err(not_a_message)?;
     if held.is_some_and(|held| held.tick_of(Level::Key, &[kid]).is_some()) {
         return Err(FeedError::DeadKey);
     }
-    let key = keys.get(kid).ok_or_else(|| FeedError::UnknownKey(escaped(kid)))?;
-    if !key.verify(message.signing_input, &message.signature) {
-        return Err(FeedError::BadSignature);
-    }
-    payload(&message.payload, issuer)
+    let key = signer.keys.get(kid).ok_or_else(|| FeedError::UnknownKey(escaped(kid)))?;
+    key.verify(header.algorithm(), message.signing_input, &message.signature).map_err(|fault| match fault {
+        SignatureFault::OtherAlgorithm => FeedError::NotAMessage(Reason::AlgMismatch.code()),
+        SignatureFault::Wrong => FeedError::BadSignature,
+    })?;
+    payload(&message.payload, signer.issuer)
 }
 
 /// Whom a message claims to come from, before anything of it was verified.

@@ -24,7 +24,7 @@ use crate::verifier::Verifier;
 use follower::{FeedOutcome, Held, Now};
 use level::{Level, Name};
 use memory::Memory;
-use message::FeedError;
+use message::{FeedError, Signer};
 
 /// Where what is known about revocations hangs, and what is demanded of it.
 #[derive(Debug)]
@@ -198,7 +198,8 @@ impl Revocations {
         let keys = keys.usable(now.monotonic).map_err(|_| FeedError::NoKeys)?;
         let _one_at_a_time = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let held = self.held.load_full();
-        let message = message::read(text, issuer, &keys, held.as_deref().map(|held| &held.cutoffs))?;
+        let signer = Signer { issuer, algorithms: &policy.algorithms, keys: &keys };
+        let message = message::read(text, &signer, held.as_deref().map(|held| &held.cutoffs))?;
         let (next, outcome) = follower::apply(held.as_deref(), &message, text, now, policy.leeway)?;
         if let Some(next) = next {
             self.held.store(Some(Arc::new(next)));

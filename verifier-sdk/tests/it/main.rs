@@ -1,5 +1,9 @@
 //! The verifier from outside: hostile tokens (V01–V76), several issuers, hostile key servers (V80–V93), the revocation feed, and axum.
 
+#![cfg(any(feature = "aws-lc-rs", feature = "ring", feature = "rust-crypto"))]
+
+#[cfg(test)]
+mod algorithms;
 #[cfg(feature = "axum")]
 #[cfg(test)]
 mod axum_layer;
@@ -52,3 +56,6 @@ mod tokens;
 mod unknown_keys;
 #[cfg(test)]
 mod vectors;
+#[cfg(feature = "rust-crypto")]
+#[cfg(test)]
+mod wasm;

@@ -2,7 +2,7 @@
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeyPair;
-use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256};
+use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256, RsaEncoding};
 use base64ct::{Base64, Base64UrlUnpadded, Encoding as _};
 use passant_verifier::{ManualClock, Reason, Verifier};
 use serde_json::{Value, json};
@@ -45,8 +45,12 @@ impl TestKey {
     }
 
     pub(crate) fn signature(&self, message: &[u8]) -> Vec<u8> {
+        self.signature_by(&RSA_PKCS1_SHA256, message)
+    }
+
+    pub(crate) fn signature_by(&self, encoding: &'static dyn RsaEncoding, message: &[u8]) -> Vec<u8> {
         let mut signature = vec![0; self.pair.public_modulus_len()];
-        self.pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), message, &mut signature).unwrap();
+        self.pair.sign(encoding, &SystemRandom::new(), message, &mut signature).unwrap();
         signature
     }
 
