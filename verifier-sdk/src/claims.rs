@@ -43,8 +43,8 @@ enum Audience {
 }
 
 impl Places {
-    /// Reads an access token's claims as its issuer's profile has them.
-    pub(crate) fn read(claims: Object<'_>, policy: &Policy) -> Result<Self, VerifyError> {
+    /// Reads an access token's claims as its issuer's profile has them, and judges them at a time in Unix milliseconds.
+    pub(crate) fn read(claims: Object<'_>, policy: &Policy, now_millis: i64) -> Result<Self, VerifyError> {
         if claims.get("cnf").is_some() {
             return Err(VerifyError::about(Reason::UnsupportedBinding, "cnf"));
         }
@@ -78,9 +78,33 @@ impl Places {
             acr: id_place("acr")?,
             beside: String::new(),
         };
+        places.judge(|span| claims.at(span), policy, now_millis)?;
         places.beside = claims.into_unescaped();
         places.beside.push_str(&joined);
         Ok(places)
+    }
+
+    /// The issuer was judged when its policy was chosen.
+    fn judge<'s>(&self, at: impl Fn(Span) -> &'s str, policy: &Policy, now_millis: i64) -> Result<(), VerifyError> {
+        let is_one_of = |text: &str, wanted: &[String]| wanted.iter().any(|wanted| wanted == text);
+        let audience = || self.audience.spans().iter().map(|span| at(*span));
+        if policy.audiences.as_ref().is_some_and(|ours| !audience().any(|aud| is_one_of(aud, ours))) {
+            return Err(VerifyError::quoting(Reason::WrongAudience, "aud", audience().next().unwrap_or_default()));
+        }
+        let client_id = at(self.client_id);
+        if policy.clients.as_ref().is_some_and(|clients| !is_one_of(client_id, clients)) {
+            return Err(VerifyError::quoting(Reason::WrongClient, "client_id", client_id));
+        }
+        self.period.check(policy.leeway, policy.max_lifetime(), now_millis)
+    }
+}
+
+impl Audience {
+    fn spans(&self) -> &[Span] {
+        match self {
+            Self::One(one) => std::slice::from_ref(one),
+            Self::Other(other) => other,
+        }
     }
 }
 
@@ -93,16 +117,9 @@ impl Claims {
         Ok(Self { text, payload_len, places })
     }
 
-    /// Judges the claims at a time in Unix milliseconds. The issuer was judged when its policy was chosen.
+    /// Judges the claims at a time in Unix milliseconds.
     pub(crate) fn check(&self, policy: &Policy, now_millis: i64) -> Result<(), VerifyError> {
-        let is_one_of = |text: &str, wanted: &[String]| wanted.iter().any(|wanted| wanted == text);
-        if policy.audiences.as_ref().is_some_and(|ours| !self.audience().any(|aud| is_one_of(aud, ours))) {
-            return Err(VerifyError::quoting(Reason::WrongAudience, "aud", self.audience().next().unwrap_or_default()));
-        }
-        if policy.clients.as_ref().is_some_and(|clients| !is_one_of(self.client_id(), clients)) {
-            return Err(VerifyError::quoting(Reason::WrongClient, "client_id", self.client_id()));
-        }
-        self.period().check(policy.leeway, policy.max_lifetime(), now_millis)
+        self.places.judge(|span| span.of(&self.text), policy, now_millis)
     }
 
     pub(crate) fn payload(&self) -> &str {
@@ -118,11 +135,7 @@ impl Claims {
     }
 
     pub(crate) fn audience(&self) -> impl Iterator<Item = &str> {
-        let spans = match &self.places.audience {
-            Audience::One(one) => std::slice::from_ref(one),
-            Audience::Other(other) => other,
-        };
-        spans.iter().map(|span| span.of(&self.text))
+        self.places.audience.spans().iter().map(|span| span.of(&self.text))
     }
 
     pub(crate) fn client_id(&self) -> &str {

@@ -1,7 +1,7 @@
 //! The compact serialization of a JWS (RFC 7515, section 7.1), taken apart. Size is tested before anything else, so that the
 //! cost of hostile input is bounded by the limits here and not by its sender.
 
-use std::ops::Deref;
+use memchr::{memchr, memchr_iter};
 
 use crate::base64url;
 use crate::error::{Reason, VerifyError};
@@ -13,24 +13,17 @@ pub(crate) const MAX_TOKEN_LEN: usize = 8 * 1024;
 pub(crate) const MAX_HEADER_LEN: usize = 1024;
 
 /// Longer signatures, counted in base64url characters, are refused undecoded: no accepted key makes one of more than 1024 bytes.
-const MAX_SIGNATURE_LEN: usize = (MAX_SIGNATURE * 4).div_ceil(3);
-const MAX_SIGNATURE: usize = 1024;
+const MAX_SIGNATURE_LEN: usize = (1024_usize * 4).div_ceil(3);
 
 /// A token taken apart and decoded; nothing in it has been verified.
 #[derive(Debug)]
 pub(crate) struct UnverifiedToken<'t> {
     /// Still in base64url, since the header of most tokens is known from others.
     pub(crate) header: &'t str,
-    pub(crate) payload: Vec<u8>,
     pub(crate) signing_input: &'t [u8],
-    pub(crate) signature: Signature,
-}
-
-/// The bytes of a signature, kept on the stack.
-#[derive(Debug)]
-pub(crate) struct Signature {
-    room: [u8; MAX_SIGNATURE],
-    len: usize,
+    /// The payload and, behind it, the signature: one allocation for both.
+    decoded: Vec<u8>,
+    payload_len: usize,
 }
 
 impl<'t> UnverifiedToken<'t> {
@@ -59,24 +52,27 @@ impl<'t> UnverifiedToken<'t> {
             }
         }
         let signing_input = token.as_bytes().get(..header.len() + 1 + payload.len()).unwrap_or_default();
-        let payload = base64url::decode_leaving_room(payload, spare).ok_or_else(|| bad_base64("payload"))?;
-        Ok(Self { header, payload, signing_input, signature: Signature::decode(signature)? })
+        let payload_len = base64url::decoded_len(payload.len());
+        let signature_len = base64url::decoded_len(signature.len());
+        let mut decoded = Vec::with_capacity(payload_len + signature_len.max(spare));
+        decoded.resize(payload_len + signature_len, 0);
+        let (payload_room, signature_room) = decoded.split_at_mut_checked(payload_len).unwrap_or_default();
+        base64url::decode_to(payload, payload_room).ok_or_else(|| bad_base64("payload"))?;
+        base64url::decode_to(signature, signature_room).ok_or_else(|| bad_base64("signature"))?;
+        Ok(Self { header, signing_input, decoded, payload_len })
     }
-}
 
-impl Signature {
-    fn decode(text: &str) -> Result<Self, VerifyError> {
-        let mut room = [0; MAX_SIGNATURE];
-        let len = base64url::decode_to(text, &mut room).ok_or_else(|| bad_base64("signature"))?.len();
-        Ok(Self { room, len })
+    pub(crate) fn payload(&self) -> &[u8] {
+        self.decoded.get(..self.payload_len).unwrap_or_default()
     }
-}
 
-impl Deref for Signature {
-    type Target = [u8];
+    pub(crate) fn signature(&self) -> &[u8] {
+        self.decoded.get(self.payload_len..).unwrap_or_default()
+    }
 
-    fn deref(&self) -> &[u8] {
-        self.room.get(..self.len).unwrap_or_default()
+    pub(crate) fn into_payload(mut self) -> Vec<u8> {
+        self.decoded.truncate(self.payload_len);
+        self.decoded
     }
 }
 
@@ -90,16 +86,18 @@ fn bad_base64(name: &'static str) -> VerifyError {
 }
 
 fn three_parts(token: &str) -> Result<(&str, &str, &str), VerifyError> {
-    let mut parts = token.splitn(6, '.');
-    match [(); 6].map(|()| parts.next()) {
-        [Some(header), Some(payload), Some(signature), None, ..]
-            if !header.is_empty() && !payload.is_empty() && !signature.is_empty() =>
-        {
-            Ok((header, payload, signature))
-        }
-        [_, _, _, _, Some(_), None] => Err(VerifyError::new(Reason::Encrypted)),
+    let (header, rest) = split_at_dot(token).ok_or_else(|| VerifyError::new(Reason::NotCompact))?;
+    let (payload, signature) = split_at_dot(rest).ok_or_else(|| VerifyError::new(Reason::NotCompact))?;
+    match memchr_iter(b'.', signature.as_bytes()).take(3).count() {
+        0 if !header.is_empty() && !payload.is_empty() && !signature.is_empty() => Ok((header, payload, signature)),
+        2 => Err(VerifyError::new(Reason::Encrypted)),
         _ => Err(VerifyError::new(Reason::NotCompact)),
     }
+}
+
+fn split_at_dot(text: &str) -> Option<(&str, &str)> {
+    let dot = memchr(b'.', text.as_bytes())?;
+    Some((text.get(..dot)?, text.get(dot + 1..)?))
 }
 
 #[cfg(test)]
@@ -114,7 +112,7 @@ mod tests {
     #[test]
     fn three_parts_come_apart_and_the_signing_input_is_the_first_two() {
         let token = UnverifiedToken::parse("e30.W10.AQ").unwrap();
-        assert_eq!((token.header, token.payload.as_slice(), &*token.signature), ("e30", &b"[]"[..], &[1][..]));
+        assert_eq!((token.header, token.payload(), token.signature()), ("e30", &b"[]"[..], &[1][..]));
         assert_eq!(token.signing_input, b"e30.W10");
     }
 
@@ -170,7 +168,7 @@ mod tests {
         for (len, expected) in [(MAX_HEADER_LEN, None), (MAX_HEADER_LEN + 4, Some(Reason::TooLarge))] {
             assert_eq!(reason(&format!("{}.e30.QUFB", "A".repeat(len))), expected);
         }
-        for (bytes, expected) in [(MAX_SIGNATURE, None), (MAX_SIGNATURE + 1, Some(Reason::TooLarge))] {
+        for (bytes, expected) in [(1024, None), (1025, Some(Reason::TooLarge))] {
             assert_eq!(reason(&format!("e30.e30.{}", base64url::encode(&vec![7; bytes]))), expected, "{bytes}");
         }
     }

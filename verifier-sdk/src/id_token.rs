@@ -35,7 +35,7 @@ impl Verifier {
         let token = UnverifiedToken::parse(token)?;
         let header = Header::parse(token.header)?;
         header.require_typ(&[Typ::Jwt, Typ::Absent])?;
-        let payload = claims::payload_object(&token.payload)?;
+        let payload = claims::payload_object(token.payload())?;
         let (_, issuer) = self.issuer_of(&payload)?;
         NOT_ID_TOKENS.refuse(&payload)?;
         let claims = IdClaims::read(&payload)?;
@@ -43,7 +43,7 @@ impl Verifier {
         claims.period.check(policy.leeway, policy.id_token_max_lifetime, now.unix_millis)?;
         expected.check(&claims, header.algorithm(), policy.leeway, now.unix_millis)?;
         let key_id = issuer.prove(&token, &header, now)?.kid;
-        Ok(VerifiedIdToken { claims, key_id, payload: token.payload })
+        Ok(VerifiedIdToken { claims, key_id, payload: token.into_payload() })
     }
 }
 

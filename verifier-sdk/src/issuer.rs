@@ -59,7 +59,7 @@ impl TrustedIssuer {
             self.look_for(&kid);
             return Err(VerifyError::quoting(Reason::UnknownKey, "kid", &kid));
         };
-        key.verify(header.algorithm(), token.signing_input, &token.signature).map_err(|fault| match fault {
+        key.verify(header.algorithm(), token.signing_input, token.signature()).map_err(|fault| match fault {
             SignatureFault::OtherAlgorithm => VerifyError::quoting(Reason::AlgMismatch, "kid", &kid),
             SignatureFault::Wrong => VerifyError::quoting(Reason::BadSignature, "kid", &kid),
         })?;

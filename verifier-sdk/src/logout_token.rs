@@ -26,7 +26,7 @@ impl Verifier {
         let token = UnverifiedToken::parse(token)?;
         let header = Header::parse(token.header)?;
         header.require_typ(expected.typs())?;
-        let payload = claims::payload_object(&token.payload)?;
+        let payload = claims::payload_object(token.payload())?;
         let (_, issuer) = self.issuer_of(&payload)?;
         let logout = LogoutToken::read(&payload)?;
         let (now, leeway) = (issuer.now(), issuer.policy.leeway);

@@ -80,20 +80,19 @@ impl Verifier {
     /// Establishes that a trusted issuer's key signed the token's claims. Claims that are not good are refused before the signature
     /// is paid for, and before an unknown key is looked for.
     fn establish(&self, text: &str, looked: Option<&Looked<'_>>) -> Result<(Facts, Now), VerifyError> {
-        let mut token = UnverifiedToken::parse_leaving_room(text, looked.map_or(0, Looked::room))?;
+        let token = UnverifiedToken::parse_leaving_room(text, looked.map_or(0, Looked::room))?;
         let known = self.inner.headers.get(token.header);
         let header = known.clone().map_or_else(|| Header::parse(token.header).map(Arc::new), Ok)?;
-        let payload = claims::payload_object(&token.payload)?;
+        let payload = claims::payload_object(token.payload())?;
         let (index, issuer) = self.issuer_of(&payload)?;
         header.require_typ(issuer.policy.profile.typs())?;
-        let places = Places::read(payload, &issuer.policy)?;
-        let claims = Claims::of(std::mem::take(&mut token.payload), places)?;
         let now = issuer.now();
-        claims.check(&issuer.policy, now.unix_millis)?;
+        let places = Places::read(payload, &issuer.policy, now.unix_millis)?;
         let proof = issuer.prove(&token, &header, now)?;
         if known.is_none() {
             self.inner.headers.insert(token.header, &header);
         }
+        let claims = Claims::of(token.into_payload(), places)?;
         Ok((Facts::new((index, issuer), claims, proof, looked), now))
     }
 

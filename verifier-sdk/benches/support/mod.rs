@@ -109,7 +109,7 @@ impl Issuer {
 
     /// The signature check alone, on signatures that are already decoded.
     pub fn bare(&self) -> Outcome<impl Fn(&Token) -> bool + use<>> {
-        let components = RsaPublicKeyComponents { n: self.modulus(), e: EXPONENT };
+        let components = RsaPublicKeyComponents { n: self.modulus(), e: EXPONENT.to_vec() };
         let key: ParsedPublicKey = components.to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256)?;
         Ok(move |token: &Token| {
             let message = token.text.as_bytes().get(..token.signed_len).unwrap_or_default();

@@ -84,7 +84,7 @@ impl<T: Cached> Cache<T> {
 }
 
 /// So much of a token decides its place.
-const END: usize = 64;
+const END: usize = 32;
 
 /// The end of a token, which belongs to the signature. Who cannot sign cannot choose it, and tokens that share it would only
 /// share a set of [`WAYS`] places: the whole token is compared there.

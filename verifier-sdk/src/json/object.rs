@@ -76,6 +76,14 @@ impl<'t> Object<'t> {
         within(self.text, 0).or_else(|| within(&self.read.unescaped, self.text.len()))
     }
 
+    /// The string that stands there.
+    pub(crate) fn at(&self, span: Span) -> &str {
+        match span.start.checked_sub(self.text.len() as u32) {
+            None => span.of(self.text),
+            Some(start) => Span { start, end: start + (span.end - span.start) }.of(&self.read.unescaped),
+        }
+    }
+
     /// The length of its text and its unescaped strings.
     pub(crate) fn whole_len(&self) -> usize {
         self.text.len() + self.read.unescaped.len()
@@ -152,14 +160,17 @@ impl<'o> Members<'o> {
         Self(Items { text, unescaped: &read.unescaped, nodes: read.nodes.get(first..).unwrap_or_default() })
     }
 
-    pub(crate) fn get(mut self, name: &str) -> Option<Value<'o>> {
-        loop {
-            let (member, _) = self.0.next_node()?;
-            let (value, inner) = self.0.next_node()?;
-            if self.0.text(member) == name {
-                return Some(self.0.value(value, inner));
+    pub(crate) fn get(self, name: &str) -> Option<Value<'o>> {
+        let Self(items) = self;
+        let mut rest = items.nodes;
+        while let [member, value, after @ ..] = rest {
+            let (inner, next) = after.split_at_checked(value.inner as usize)?;
+            if member.len() == name.len() && same(items.text(*member), name) {
+                return Some(items.value(*value, inner));
             }
+            rest = next;
         }
+        None
     }
 
     pub(super) fn names(mut self) -> impl Iterator<Item = &'o str> {
@@ -169,6 +180,11 @@ impl<'o> Members<'o> {
             Some(self.0.text(name))
         })
     }
+}
+
+/// Whether two names are one. Names are short, and mostly differ in a letter at the front.
+pub(super) fn same(one: &str, other: &str) -> bool {
+    one.len() == other.len() && one.bytes().eq(other.bytes())
 }
 
 impl<'o> Iterator for Members<'o> {
@@ -195,7 +211,8 @@ mod tests {
         let beside = [text, &parse_object(text.as_bytes()).unwrap().into_unescaped()].concat();
         let string = |name| {
             let found = object.get(name).and_then(Value::as_str).unwrap();
-            assert_eq!(object.span(found).unwrap().of(&beside), found);
+            let span = object.span(found).unwrap();
+            assert_eq!((span.of(&beside), object.at(span)), (found, found));
             found
         };
         assert_eq!((string("a"), string("i")), ("xé\n", "z"));

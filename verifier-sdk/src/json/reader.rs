@@ -2,7 +2,7 @@
 //! text. Depth is bounded, so the recursion is; a member that comes twice in one object spoils the whole text.
 
 use super::escapes::{escape, unescape};
-use super::object::{Members, Read};
+use super::object::{Members, Read, same};
 use super::{JsonFault, MAX_DEPTH};
 
 /// A value in the list: what it is, where it stands, and how many of the nodes after it are inside. What a string with escapes
@@ -13,6 +13,13 @@ pub(super) struct Node {
     pub(super) start: u32,
     pub(super) end: u32,
     pub(super) inner: u32,
+}
+
+impl Node {
+    /// In bytes of what it means.
+    pub(super) fn len(self) -> usize {
+        self.end.saturating_sub(self.start) as usize
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +54,7 @@ pub(super) fn read(text: &str) -> Result<Read, JsonFault> {
 const MAX_LEN: usize = 1 << 30;
 
 /// As many nodes as the payload of an access token has, and some more.
-const USUAL_NODES: usize = 48;
+const USUAL_NODES: usize = 40;
 
 /// Up to so many members are compared pairwise; more are sorted, so that no choice of names makes it slow.
 const FEW_MEMBERS: usize = 24;
@@ -236,7 +243,7 @@ impl Reader<'_> {
         }
         let mut seen = [""; FEW_MEMBERS];
         for (at, name) in names.enumerate() {
-            if seen.iter().take(at).any(|earlier| *earlier == name) {
+            if seen.iter().take(at).any(|earlier| same(earlier, name)) {
                 return true;
             }
             if let Some(place) = seen.get_mut(at) {

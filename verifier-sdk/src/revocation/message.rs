@@ -108,17 +108,17 @@ pub(crate) fn read(text: &str, signer: &Signer<'_>, held: Option<&Cutoffs>) -> R
         return Err(FeedError::DeadKey);
     }
     let key = signer.keys.get(kid).ok_or_else(|| FeedError::UnknownKey(escaped(kid)))?;
-    key.verify(header.algorithm(), message.signing_input, &message.signature).map_err(|fault| match fault {
+    key.verify(header.algorithm(), message.signing_input, message.signature()).map_err(|fault| match fault {
         SignatureFault::OtherAlgorithm => FeedError::NotAMessage(Reason::AlgMismatch.code()),
         SignatureFault::Wrong => FeedError::BadSignature,
     })?;
-    payload(&message.payload, signer.issuer)
+    payload(message.payload(), signer.issuer)
 }
 
 /// Whom a message claims to come from, before anything of it was verified.
 pub(crate) fn claimed_issuer(jws: &str) -> Result<String, FeedError> {
     let message = UnverifiedToken::parse_within(jws, MAX_MESSAGE_LEN).map_err(not_a_message)?;
-    let payload = parse_object(&message.payload).map_err(|_| FeedError::Malformed(NOT_AN_OBJECT))?;
+    let payload = parse_object(message.payload()).map_err(|_| FeedError::Malformed(NOT_AN_OBJECT))?;
     text(&payload, "iss").map(str::to_owned)
 }
 
