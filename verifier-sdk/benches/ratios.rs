@@ -1,7 +1,7 @@
 //! The promises about speed, as ratios within one run. `cargo bench -p passant-verifier --bench ratios`
 //!
-//! Two ways to check the same tokens take turns; each round gives one ratio, and the median of all rounds is printed. So other
-//! work on the machine, which slows both alike, hardly changes it. With `-- --check` the run fails if a promise is not kept.
+//! Two ways to check the same tokens take short turns; each pair of turns gives one ratio, and the median of all is printed. So
+//! other work on the machine, which slows both alike, hardly changes it. With `-- --check` the run fails if a promise is not kept.
 
 mod support;
 
@@ -12,11 +12,12 @@ use std::time::{Duration, Instant};
 use passant_verifier::{CacheKey, TokenCache, Verifier};
 use support::{Issuer, Outcome, Token};
 
-/// Tokens that each turn of a round checks.
 const TOKENS: usize = 400;
 const ROUNDS: usize = 41;
 
-/// Tokens that a verifier remembers which is to check each as if it were the first.
+const TURNS: usize = 1_001;
+
+/// So many tokens a turn checks, and a verifier remembers that is to check each as if it were the first.
 const FEW: usize = 16;
 
 /// How often a turn goes through the tokens where each takes next to nothing.
@@ -27,8 +28,6 @@ fn main() -> Outcome<()> {
     let tokens = issuer.tokens(TOKENS)?;
     let bare_check = issuer.bare()?;
     let jsonwebtoken = issuer.jsonwebtoken()?;
-    let bare = || check(&tokens, &bare_check);
-    let theirs = || check(&tokens, &jsonwebtoken);
     let new = |cutoffs| issuer.verifier(TokenCache::default(), cutoffs);
     // Room for so few that each token has gone before it comes again: each verification is a first one, and is remembered.
     let forgetful = |cutoffs| issuer.verifier(TokenCache::default().entries(FEW), cutoffs);
@@ -40,11 +39,11 @@ fn main() -> Outcome<()> {
         [("no feed", None, 1.10), ("a feed with 0 cut-offs", Some(0), 1.10), ("a feed with 10,000 cut-offs", Some(10_000), 1.25)]
     {
         let verifier = forgetful(cutoffs)?;
-        let ratio = rounds(|| Ok((first(&verifier, &tokens)?, bare()?)))?;
+        let ratio = turns(&tokens, |few| first(&verifier, few), |few| check(few, &bare_check))?;
         report.at_most(&format!("first verification / the bare RSA check, {name}"), ratio, most);
     }
     let verifier = forgetful(Some(0))?;
-    let ratio = rounds(|| Ok((theirs()?, first(&verifier, &tokens)?)))?;
+    let ratio = turns(&tokens, |few| check(few, &jsonwebtoken), |few| first(&verifier, few))?;
     report.at_least("jsonwebtoken / first verification", ratio, 1.3);
 
     let (warm, warm_10_000, warm_sha256) = (new(Some(0))?, new(Some(10_000))?, sha256()?);
@@ -56,7 +55,7 @@ fn main() -> Outcome<()> {
         ("10,000 cut-offs", &warm_10_000, Some(40.0)),
         ("0 cut-offs, tokens known by SHA-256", &warm_sha256, None),
     ] {
-        let ratio = rounds(|| Ok((theirs()?, repeat(verifier, &tokens)?)))?;
+        let ratio = turns(&tokens, |few| check(few, &jsonwebtoken), |few| repeat(verifier, few))?;
         match least {
             Some(least) => report.at_least(&format!("jsonwebtoken / repeat verification, {name}"), ratio, least),
             None => report.print(&format!("jsonwebtoken / repeat verification, {name}"), ratio, ""),
@@ -83,21 +82,43 @@ fn main() -> Outcome<()> {
     report.at_most("refusal of 1 MiB of garbage, ns in the best round", best(refusal)?, 5_000.0);
     let first_token = tokens.first().ok_or("there are no tokens")?;
     let flood: Vec<_> = (0..TOKENS).map(|id| issuer.forged(first_token, id)).collect();
-    let refused = || {
-        let mut flood = flood.iter();
-        timed(TOKENS, || flood.next().is_none_or(|token| warm.verify(token).is_err()))
-    };
-    let ratio = rounds(|| Ok((bare()?, refused()?)))?;
+    let mut flood = flood.iter().cycle();
+    let mut refused = |few: &[Token]| timed(few.len(), || flood.next().is_some_and(|token| warm.verify(token).is_err()));
+    let ratio = turns(&tokens, |few| check(few, &bare_check), &mut refused)?;
     report.print("the bare RSA check / refusal of an unknown key", ratio, "");
     report.end()
+}
+
+/// The median ratio of one way to another over many short turns: each takes a few of the tokens, and the other way the same ones
+/// at once, every other time in reverse order.
+fn turns(
+    tokens: &[Token],
+    mut one: impl FnMut(&[Token]) -> Outcome<f64>,
+    mut other: impl FnMut(&[Token]) -> Outcome<f64>,
+) -> Outcome<f64> {
+    let mut few = tokens.chunks(FEW).cycle().zip([true, false].into_iter().cycle());
+    let turn = |_| {
+        let (few, in_order) = few.next().unwrap_or_default();
+        let (begun, then) = if in_order {
+            (one(few)?, other(few)?)
+        } else {
+            let then = other(few)?;
+            (one(few)?, then)
+        };
+        Ok(begun / then)
+    };
+    median((0..TURNS).map(turn).collect::<Outcome<Vec<_>>>()?)
 }
 
 /// The median over rounds of one measurement's ratio to another's.
 fn rounds(mut round: impl FnMut() -> Outcome<(f64, f64)>) -> Outcome<f64> {
     let ratio = |(one, other): (f64, f64)| one / other;
-    let mut ratios = (0..ROUNDS).map(|_| round().map(ratio)).collect::<Outcome<Vec<_>>>()?;
+    median((0..ROUNDS).map(|_| round().map(ratio)).collect::<Outcome<Vec<_>>>()?)
+}
+
+fn median(mut ratios: Vec<f64>) -> Outcome<f64> {
     ratios.sort_by(f64::total_cmp);
-    ratios.get(ROUNDS / 2).copied().ok_or_else(|| "there were no rounds".into())
+    ratios.get(ratios.len() / 2).copied().ok_or_else(|| "there were no rounds".into())
 }
 
 /// Nanoseconds apiece in the round that other work disturbed least.
