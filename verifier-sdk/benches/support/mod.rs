@@ -13,29 +13,29 @@ use passant_verifier::{TokenCache, Verifier};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-pub const ISSUER: &str = "https://auth.example.com";
-pub const AUDIENCE: &str = "https://api.example.com";
+pub(crate) const ISSUER: &str = "https://auth.example.com";
+pub(crate) const AUDIENCE: &str = "https://api.example.com";
 const KID: &str = "k7Jw0fXvQm2RzBtL";
 const EXPONENT: [u8; 3] = [1, 0, 1];
 
-pub type Outcome<T> = Result<T, Box<dyn Error>>;
+pub(crate) type Outcome<T> = Result<T, Box<dyn Error>>;
 
 /// The issuer: a 2048-bit key.
-pub struct Issuer {
+pub(crate) struct Issuer {
     key: KeyPair,
     now: u64,
 }
 
 /// A signed token, and its parts for those who want them decoded.
-pub struct Token {
-    pub text: String,
+pub(crate) struct Token {
+    pub(crate) text: String,
     signed_len: usize,
     signature: Vec<u8>,
 }
 
 impl Issuer {
     #[expect(clippy::disallowed_methods, reason = "jsonwebtoken goes by the machine's clock, so the tokens have to")]
-    pub fn new() -> Outcome<Self> {
+    pub(crate) fn new() -> Outcome<Self> {
         let pem = include_str!("../../tests/fixtures/first.pem");
         let body: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
         let key = KeyPair::from_pkcs8(&Base64::decode_vec(&body).map_err(|_| "the key is no base64")?)?;
@@ -57,7 +57,7 @@ impl Issuer {
     }
 
     /// So many different tokens, each with a user, a session and a grant of its own.
-    pub fn tokens(&self, count: usize) -> Outcome<Vec<Token>> {
+    pub(crate) fn tokens(&self, count: usize) -> Outcome<Vec<Token>> {
         let token = |id: usize| {
             let claims = json!({
                 "iss": ISSUER, "sub": format!("u{id:015}"), "aud": AUDIENCE, "client_id": "shop-web", "exp": self.now + 600,
@@ -70,7 +70,7 @@ impl Issuer {
     }
 
     /// A token that names a key which does not exist, signed by nobody.
-    pub fn forged(&self, token: &Token, id: usize) -> String {
+    pub(crate) fn forged(&self, token: &Token, id: usize) -> String {
         let header = json!({ "alg": "RS256", "typ": "at+jwt", "kid": format!("unknown-{id}") }).to_string();
         let rest = token.text.split_once('.').map(|(_, rest)| rest).unwrap_or_default();
         format!("{}.{rest}", Base64UrlUnpadded::encode_string(header.as_bytes()))
@@ -78,7 +78,7 @@ impl Issuer {
 
     /// A verifier for these tokens. `cutoffs`: how many revocations it holds, of targets that no token here names; `None`
     /// for a verifier that follows no feed.
-    pub fn verifier(&self, cache: TokenCache, cutoffs: Option<usize>) -> Outcome<Verifier> {
+    pub(crate) fn verifier(&self, cache: TokenCache, cutoffs: Option<usize>) -> Outcome<Verifier> {
         let n = Base64UrlUnpadded::encode_string(&self.modulus());
         let jwks = json!({ "keys": [{ "kty": "RSA", "use": "sig", "alg": "RS256", "kid": KID, "n": n, "e": "AQAB" }] });
         let builder = Verifier::builder().issuer(ISSUER).audience(AUDIENCE).static_jwks(jwks.to_string()).token_cache(cache);
@@ -108,7 +108,7 @@ impl Issuer {
     }
 
     /// The signature check alone, on signatures that are already decoded.
-    pub fn bare(&self) -> Outcome<impl Fn(&Token) -> bool + use<>> {
+    pub(crate) fn bare(&self) -> Outcome<impl Fn(&Token) -> bool + use<>> {
         let components = RsaPublicKeyComponents { n: self.modulus(), e: EXPONENT.to_vec() };
         let key: ParsedPublicKey = components.to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256)?;
         Ok(move |token: &Token| {
@@ -118,7 +118,7 @@ impl Issuer {
     }
 
     /// jsonwebtoken, as its documentation has it: the key made once, and everything validated that it can validate of these.
-    pub fn jsonwebtoken(&self) -> Outcome<impl Fn(&Token) -> bool + use<>> {
+    pub(crate) fn jsonwebtoken(&self) -> Outcome<impl Fn(&Token) -> bool + use<>> {
         let part = Base64UrlUnpadded::encode_string;
         let key = DecodingKey::from_rsa_components(&part(&self.modulus()), &part(&EXPONENT))?;
         let mut validation = Validation::new(Algorithm::RS256);
