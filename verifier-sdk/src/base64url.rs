@@ -1,34 +1,52 @@
 //! Strict base64url (RFC 7515, section 2): no padding, no other alphabet, no white space, no stray bits in the last character.
 //! By table, since decoding in constant time would cost a tenth of a verification and what is decoded here is no secret of ours.
 
-const NO_DIGIT: u8 = 0xff;
+/// No three bytes set this bit.
+const NO_DIGIT: u32 = 1 << 31;
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-const DIGITS: [u8; 256] = digits();
+
+/// The characters' digits, once for each place in a group of four.
+static DIGITS: [[u32; 256]; 4] = digits();
 
 pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = vec![0; decoded_len(text.len())];
+    decode_to(text, &mut bytes)?;
+    Some(bytes)
+}
+
+/// How many bytes so many characters stand for.
+pub(crate) const fn decoded_len(characters: usize) -> usize {
+    characters / 4 * 3 + characters % 4 * 3 / 4
+}
+
+/// Decodes into the front of `room`; `None` if the text is malformed, or longer than there is room for.
+pub(crate) fn decode_to<'r>(text: &str, room: &'r mut [u8]) -> Option<&'r [u8]> {
+    let bytes = room.get_mut(..decoded_len(text.len()))?;
     let (quads, rest) = text.as_bytes().as_chunks::<4>();
-    let mut bytes = Vec::with_capacity(quads.len() * 3 + 2);
+    let (triples, tail) = bytes.as_chunks_mut::<3>();
     let mut seen = 0;
-    for quad in quads {
-        let [a, b, c, d] = quad.map(digit);
-        seen |= a | b | c | d;
-        bytes.extend([a << 2 | b >> 4, b << 4 | c >> 2, c << 6 | d]);
+    for (quad, triple) in quads.iter().zip(triples) {
+        let [a, b, c, d] = *quad;
+        let bits = digit(a, 18) | digit(b, 12) | digit(c, 6) | digit(d, 0);
+        seen |= bits;
+        let [_, first, second, third] = bits.to_be_bytes();
+        *triple = [first, second, third];
     }
-    let (stray, last) = match *rest {
-        [] => (0, 0),
-        [a, b] => {
-            let (a, b) = (digit(a), digit(b));
-            bytes.push(a << 2 | b >> 4);
-            (b << 4, a | b)
+    let last = match (rest, tail) {
+        ([], []) => 0,
+        ([a, b], [first]) => {
+            let bits = digit(*a, 18) | digit(*b, 12);
+            *first = (bits >> 16) as u8;
+            bits | if bits & 0xffff == 0 { 0 } else { NO_DIGIT }
         }
-        [a, b, c] => {
-            let (a, b, c) = (digit(a), digit(b), digit(c));
-            bytes.extend([a << 2 | b >> 4, b << 4 | c >> 2]);
-            (c << 6, a | b | c)
+        ([a, b, c], [first, second]) => {
+            let bits = digit(*a, 18) | digit(*b, 12) | digit(*c, 6);
+            (*first, *second) = ((bits >> 16) as u8, (bits >> 8) as u8);
+            bits | if bits & 0xff == 0 { 0 } else { NO_DIGIT }
         }
         _ => return None,
     };
-    (stray == 0 && (seen | last) < 64).then_some(bytes)
+    ((seen | last) & NO_DIGIT == 0).then_some(bytes)
 }
 
 /// Writes bytes as base64url without padding.
@@ -38,22 +56,27 @@ pub(crate) fn encode(bytes: &[u8]) -> String {
         let bits = chunk.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
         for place in 0..=chunk.len() {
             let digit = (bits >> (18 - 6 * place)) & 63;
-            text.push(char::from(ALPHABET.get(digit as usize).copied().unwrap_or(NO_DIGIT)));
+            text.push(ALPHABET.get(digit as usize).copied().map_or('-', char::from));
         }
     }
     text
 }
 
-fn digit(character: u8) -> u8 {
-    DIGITS.get(usize::from(character)).copied().unwrap_or(NO_DIGIT)
+/// The six bits of a character, moved so far to the left.
+fn digit(character: u8, place: usize) -> u32 {
+    DIGITS.get(place / 6).and_then(|digits| digits.get(usize::from(character))).copied().unwrap_or(NO_DIGIT)
 }
 
 #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler, which refuses to go out of bounds")]
-const fn digits() -> [u8; 256] {
-    let mut digits = [NO_DIGIT; 256];
+const fn digits() -> [[u32; 256]; 4] {
+    let mut digits = [[NO_DIGIT; 256]; 4];
     let mut value = 0;
     while value < ALPHABET.len() {
-        digits[ALPHABET[value] as usize] = value as u8;
+        let mut place = 0;
+        while place < digits.len() {
+            digits[place][ALPHABET[value] as usize] = (value as u32) << (6 * place);
+            place += 1;
+        }
         value += 1;
     }
     digits
@@ -77,6 +100,17 @@ mod tests {
             ("Zm9vYmFy", "foobar"),
         ] {
             assert_eq!(decode(text).unwrap(), bytes.as_bytes());
+        }
+    }
+
+    #[test]
+    fn what_has_no_room_is_not_decoded() {
+        for len in 0..=9 {
+            let (text, mut room) = ("A".repeat(len), [7; 9]);
+            let fits = |decoded: Option<&[u8]>| decoded.map(<[u8]>::len);
+            let needed = decoded_len(len);
+            assert_eq!(fits(decode_to(&text, &mut room)), Base64UrlUnpadded::decode_vec(&text).ok().map(|bytes| bytes.len()));
+            assert_eq!(needed.checked_sub(1).and_then(|less| fits(decode_to(&text, &mut room[..less]))), None, "{len}");
         }
     }
 

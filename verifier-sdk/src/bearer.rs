@@ -1,5 +1,6 @@
 //! The `Authorization` header (RFC 6750, section 2.1), so that every adapter reads it alike.
 
+use crate::compact::MAX_TOKEN_LEN;
 use crate::error::{Reason, VerifyError};
 use crate::observe::Event;
 use crate::verified::Verified;
@@ -28,10 +29,13 @@ impl Verifier {
     }
 }
 
-/// The scheme is compared without case (RFC 9110, section 11.1) and followed by at least one space.
+/// The scheme is compared without case (RFC 9110, section 11.1) and followed by at least one space. Length comes first here as well.
 fn bearer_token(value: &[u8]) -> Result<&str, VerifyError> {
     match value.split_at_checked("Bearer".len()) {
         Some((scheme, rest)) if scheme.eq_ignore_ascii_case(b"Bearer") && matches!(rest.first(), None | Some(b' ')) => {
+            if rest.len() > MAX_TOKEN_LEN + 1 {
+                return Err(VerifyError::about(Reason::TooLarge, "token"));
+            }
             std::str::from_utf8(rest.trim_ascii_start()).map_err(|_| VerifyError::new(Reason::NotCompact))
         }
         _ => Err(VerifyError::new(Reason::MissingToken)),
@@ -49,6 +53,17 @@ mod tests {
         }
         for value in ["", "Basic YTpi", "Bearera.b.c", "Bear", "DPoP a.b.c"] {
             assert_eq!(bearer_token(value.as_bytes()).unwrap_err().reason(), Reason::MissingToken, "{value}");
+        }
+    }
+
+    #[test]
+    fn v48_what_is_too_long_is_refused_before_it_is_read() {
+        let of = |len: usize, byte: u8| {
+            bearer_token(&[b"Bearer ", &*vec![byte; len]].concat()).map(str::len).map_err(|error| error.reason())
+        };
+        assert_eq!(of(MAX_TOKEN_LEN, b'a'), Ok(MAX_TOKEN_LEN));
+        for byte in [b'a', b' ', 0xff] {
+            assert_eq!(of(MAX_TOKEN_LEN + 1, byte), Err(Reason::TooLarge));
         }
     }
 

@@ -1,7 +1,10 @@
 //! The JOSE header, judged. It is written by whoever made the token, so it may only agree with what this verifier already
 //! decided; keys and addresses that it offers (`jwk`, `jku`, `x5c`, `x5u`) are never looked at.
 
+use std::sync::Arc;
+
 use crate::algorithm::Algorithm;
+use crate::compact::decode;
 use crate::error::{Reason, VerifyError};
 use crate::json::{JsonFault, Object, Value, parse_object};
 
@@ -13,7 +16,7 @@ pub(crate) const MAX_KID_LEN: usize = 128;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Header {
     typ: Typ,
-    kid: Option<String>,
+    kid: Option<Arc<str>>,
     algorithm: Algorithm,
 }
 
@@ -33,7 +36,12 @@ pub(crate) enum Typ {
 }
 
 impl Header {
-    pub(crate) fn parse(header: &[u8]) -> Result<Self, VerifyError> {
+    /// Reads a header that is still in base64url.
+    pub(crate) fn parse(encoded: &str) -> Result<Self, VerifyError> {
+        Self::read(&decode(encoded, "header")?)
+    }
+
+    fn read(header: &[u8]) -> Result<Self, VerifyError> {
         let header = parse_object(header).map_err(|fault| json_error(fault, "header"))?;
         let alg = text(&header, "alg")?.unwrap_or_default();
         let algorithm = Algorithm::from_name(alg).ok_or_else(|| VerifyError::quoting(Reason::AlgNotAllowed, "alg", alg))?;
@@ -54,7 +62,7 @@ impl Header {
         if let Some(odd) = kid.filter(|kid| !is_kid(kid)) {
             return Err(VerifyError::quoting(Reason::UnknownKey, "kid", odd));
         }
-        Ok(Self { typ: Typ::read(text(&header, "typ")?), kid: kid.map(str::to_owned), algorithm })
+        Ok(Self { typ: Typ::read(text(&header, "typ")?), kid: kid.map(Arc::from), algorithm })
     }
 
     /// Refuses a JWS that says to be something else than these.
@@ -81,8 +89,8 @@ impl Header {
     }
 
     /// The key that it names.
-    pub(crate) fn kid(&self) -> Result<&str, VerifyError> {
-        self.kid.as_deref().ok_or_else(|| VerifyError::new(Reason::MissingKid))
+    pub(crate) fn kid(&self) -> Result<&Arc<str>, VerifyError> {
+        self.kid.as_ref().ok_or_else(|| VerifyError::new(Reason::MissingKid))
     }
 }
 
@@ -141,10 +149,10 @@ mod tests {
     use super::*;
 
     fn accepted_kid(header: &str) -> Result<String, VerifyError> {
-        let header = Header::parse(header.as_bytes())?;
+        let header = Header::read(header.as_bytes())?;
         header.require_algorithm(&[Algorithm::Rs256])?;
         header.require_typ(&[Typ::AccessToken])?;
-        header.kid().map(str::to_owned)
+        header.kid().map(|kid| kid.to_string())
     }
 
     fn refused(header: &str) -> Reason {
@@ -210,7 +218,7 @@ mod tests {
         for algorithm in Algorithm::ALL {
             let header = format!(r#"{{"alg":"{algorithm}","typ":"at+jwt","kid":"k"}}"#);
             let accepted_by = |listed: &[Algorithm]| {
-                Header::parse(header.as_bytes()).and_then(|header| header.require_algorithm(listed).map(|()| header.algorithm))
+                Header::read(header.as_bytes()).and_then(|header| header.require_algorithm(listed).map(|()| header.algorithm))
             };
             assert_eq!(accepted_by(&[*algorithm]).unwrap(), *algorithm);
             let others: Vec<_> = Algorithm::ALL.iter().copied().filter(|other| other != algorithm).collect();

@@ -2,6 +2,7 @@
 //! request, which an access token has none of, so they have an entry of their own and neither passes for the other.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
@@ -32,17 +33,17 @@ impl Verifier {
     /// The first check that the token fails. Where [`VerifyError::is_token_fault`] is false, the sign-in may be finished later.
     pub fn verify_id_token(&self, token: &str, expected: &IdTokenExpectations<'_>) -> Result<VerifiedIdToken, VerifyError> {
         let token = UnverifiedToken::parse(token)?;
-        let header = Header::parse(&token.header)?;
+        let header = Header::parse(token.header)?;
         header.require_typ(&[Typ::Jwt, Typ::Absent])?;
-        let payload = claims::payload_object(&token.payload)?;
+        let payload = claims::payload_object(token.payload())?;
         let (_, issuer) = self.issuer_of(&payload)?;
         NOT_ID_TOKENS.refuse(&payload)?;
         let claims = IdClaims::read(&payload)?;
         let (now, policy) = (issuer.now(), &issuer.policy);
         claims.period.check(policy.leeway, policy.id_token_max_lifetime, now.unix_millis)?;
         expected.check(&claims, header.algorithm(), policy.leeway, now.unix_millis)?;
-        let key_id = issuer.prove(&token, &header, now)?;
-        Ok(VerifiedIdToken { claims, key_id, payload: token.payload })
+        let key_id = issuer.prove(&token, &header, now)?.kid;
+        Ok(VerifiedIdToken { claims, key_id, payload: token.into_payload() })
     }
 }
 
@@ -245,7 +246,7 @@ fn check_age(auth_time: i64, max_age: Duration, leeway: Duration, now_millis: i6
 #[derive(Clone)]
 pub struct VerifiedIdToken {
     claims: IdClaims,
-    key_id: String,
+    key_id: Arc<str>,
     payload: Vec<u8>,
 }
 

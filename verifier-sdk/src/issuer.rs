@@ -15,6 +15,13 @@ use crate::revocation::Revocations;
 use crate::revocation::follower::Now;
 use crate::signature::SignatureFault;
 
+/// That a key signed a token.
+pub(crate) struct Proof {
+    pub(crate) kid: Arc<str>,
+    /// Of the key set that it stands in.
+    generation: u64,
+}
+
 /// An issuer and what is known of it. Dropping it ends its tasks.
 pub(crate) struct TrustedIssuer {
     pub(crate) policy: Policy,
@@ -34,9 +41,9 @@ impl TrustedIssuer {
         self.policy.issuer.as_deref().is_none_or(|issuer| issuer == claimed)
     }
 
-    /// Proves that a key of this issuer signed the token, and answers the key's `kid`. A token that names an unknown key makes the
-    /// task look for newer ones, so whatever can be refused without a key has to be refused before.
-    pub(crate) fn prove(&self, token: &UnverifiedToken<'_>, header: &Header, now: Now) -> Result<String, VerifyError> {
+    /// Proves that a key of this issuer signed the token. A token that names an unknown key makes the task look for newer ones, so
+    /// whatever can be refused without a key has to be refused before.
+    pub(crate) fn prove(&self, token: &UnverifiedToken<'_>, header: &Header, now: Now) -> Result<Proof, VerifyError> {
         header.require_algorithm(&self.policy.algorithms)?;
         let named = header.kid();
         if !self.policy.accept_missing_kid {
@@ -44,21 +51,26 @@ impl TrustedIssuer {
         }
         let keys = self.keys.usable(now.monotonic)?;
         let (kid, key) = match named {
-            Ok(kid) => (kid, keys.get(kid)),
-            Err(missing) => keys.only().map(|(kid, key)| (kid, Some(key))).ok_or(missing)?,
+            Ok(kid) => (kid.clone(), keys.get(kid)),
+            Err(missing) => keys.only().map(|(kid, key)| (kid.into(), Some(key))).ok_or(missing)?,
         };
-        if self.revocations.is_dead(kid) {
-            return Err(VerifyError::quoting(Reason::Revoked, "kid", kid));
+        if self.revocations.is_dead(&kid) {
+            return Err(VerifyError::quoting(Reason::Revoked, "kid", &kid));
         }
         let Some(key) = key else {
-            self.look_for(kid);
-            return Err(VerifyError::quoting(Reason::UnknownKey, "kid", kid));
+            self.look_for(&kid);
+            return Err(VerifyError::quoting(Reason::UnknownKey, "kid", &kid));
         };
-        key.verify(header.algorithm(), token.signing_input, &token.signature).map_err(|fault| match fault {
-            SignatureFault::OtherAlgorithm => VerifyError::quoting(Reason::AlgMismatch, "kid", kid),
-            SignatureFault::Wrong => VerifyError::quoting(Reason::BadSignature, "kid", kid),
+        key.verify(header.algorithm(), token.signing_input, token.signature()).map_err(|fault| match fault {
+            SignatureFault::OtherAlgorithm => VerifyError::quoting(Reason::AlgMismatch, "kid", &kid),
+            SignatureFault::Wrong => VerifyError::quoting(Reason::BadSignature, "kid", &kid),
         })?;
-        Ok(kid.to_owned())
+        Ok(Proof { kid, generation: keys.generation() })
+    }
+
+    /// Whether what was proved still is: with another key set the same `kid` may be another key's, or nobody's.
+    pub(crate) fn still_proves(&self, proof: &Proof, now: Now) -> Result<bool, VerifyError> {
+        Ok(self.keys.usable(now.monotonic)?.generation() == proof.generation)
     }
 
     pub(crate) fn now(&self) -> Now {

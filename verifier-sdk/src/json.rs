@@ -1,47 +1,15 @@
 //! JSON read strictly. Two parsers that disagree about a token are a hole (RFC 8725, section 2.7), so what readers commonly
-//! disagree about — duplicate members, depth, odd numbers — is refused here, once for tokens and key sets.
+//! disagree about — duplicate members, depth, odd numbers — is refused here, once for tokens, key sets and the feed.
 
-use std::borrow::Cow;
-use std::cell::Cell;
-use std::collections::HashSet;
-use std::fmt;
+mod escapes;
+mod object;
+mod reader;
+pub(crate) mod tree;
 
-use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+pub(crate) use object::{Object, Span, Value, parse_object};
 
 /// How deep arrays and objects may nest, the outermost object included.
 pub(crate) const MAX_DEPTH: usize = 16;
-
-/// A JSON value that borrows its unescaped strings from the input.
-#[derive(Debug, PartialEq)]
-pub(crate) enum Value<'a> {
-    Null,
-    Bool(bool),
-    Integer(u64),
-    OtherNumber,
-    String(Cow<'a, str>),
-    Array(Vec<Value<'a>>),
-    Object(Object<'a>),
-}
-
-impl<'a> Value<'a> {
-    pub(crate) fn as_str(&self) -> Option<&str> {
-        if let Value::String(text) = self { Some(text) } else { None }
-    }
-}
-
-/// The members of an object in their order; no name occurs twice.
-#[derive(Debug, PartialEq)]
-pub(crate) struct Object<'a>(Vec<(Cow<'a, str>, Value<'a>)>);
-
-impl<'a> Object<'a> {
-    pub(crate) fn get(&self, name: &str) -> Option<&Value<'a>> {
-        self.0.iter().find(|(member, _)| member == name).map(|(_, value)| value)
-    }
-
-    pub(crate) fn members(&self) -> impl Iterator<Item = (&str, &Value<'a>)> {
-        self.0.iter().map(|(member, value)| (&**member, value))
-    }
-}
 
 /// What is wrong with a text that should be a JSON object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,149 +19,10 @@ pub(crate) enum JsonFault {
     DuplicateMember,
 }
 
-/// Reads `text` as one JSON object.
-pub(crate) fn parse_object(text: &[u8]) -> Result<Object<'_>, JsonFault> {
-    let fault = Cell::new(JsonFault::NotAnObject);
-    let mut reader = serde_json::Deserializer::from_slice(text);
-    let value = Node { depth: 1, fault: &fault }.deserialize(&mut reader).map_err(|_| fault.get())?;
-    reader.end().map_err(|_| JsonFault::NotAnObject)?;
-    if let Value::Object(object) = value { Ok(object) } else { Err(JsonFault::NotAnObject) }
-}
-
-/// Up to so many members are compared pairwise, more through a hash set.
-const FEW_MEMBERS: usize = 16;
-
-/// What serde_json calls a number's only member where some crate in the program has switched `arbitrary_precision` on.
-const NUMBER_IN_DISGUISE: &str = "$serde_json::private::Number";
-
-#[derive(Clone, Copy)]
-struct Node<'f> {
-    depth: usize,
-    fault: &'f Cell<JsonFault>,
-}
-
-impl Node<'_> {
-    fn fail<E: serde::de::Error>(self, fault: JsonFault) -> E {
-        self.fault.set(fault);
-        E::custom("refused")
-    }
-
-    fn inside<E: serde::de::Error>(self) -> Result<Self, E> {
-        if self.depth > MAX_DEPTH {
-            return Err(self.fail(JsonFault::TooDeep));
-        }
-        Ok(Self { depth: self.depth + 1, ..self })
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for Node<'_> {
-    type Value = Value<'de>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value<'de>, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Node<'_> {
-    type Value = Value<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
-    }
-
-    fn visit_unit<E>(self) -> Result<Value<'de>, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Value<'de>, E> {
-        Ok(Value::Bool(value))
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Value<'de>, E> {
-        Ok(Value::Integer(value))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Value<'de>, E> {
-        Ok(u64::try_from(value).map_or(Value::OtherNumber, Value::Integer))
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Value<'de>, E> {
-        Ok(Value::OtherNumber)
-    }
-
-    fn visit_borrowed_str<E>(self, value: &'de str) -> Result<Value<'de>, E> {
-        Ok(Value::String(Cow::Borrowed(value)))
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Value<'de>, E> {
-        Ok(Value::String(Cow::Owned(value.to_owned())))
-    }
-
-    fn visit_seq<S: SeqAccess<'de>>(self, mut access: S) -> Result<Value<'de>, S::Error> {
-        let inside = self.inside()?;
-        let mut items = Vec::new();
-        while let Some(item) = access.next_element_seed(inside)? {
-            items.push(item);
-        }
-        Ok(Value::Array(items))
-    }
-
-    fn visit_map<M: MapAccess<'de>>(self, mut access: M) -> Result<Value<'de>, M::Error> {
-        let inside = self.inside()?;
-        let mut members: Vec<(Cow<'de, str>, Value<'de>)> = Vec::new();
-        let mut seen = HashSet::new();
-        while let Some(name) = access.next_key_seed(Name)? {
-            let twice = if members.len() < FEW_MEMBERS {
-                members.iter().any(|(member, _)| *member == name)
-            } else {
-                if seen.is_empty() {
-                    seen.extend(members.iter().map(|(member, _)| member.clone()));
-                }
-                !seen.insert(name.clone())
-            };
-            if twice {
-                return Err(self.fail(JsonFault::DuplicateMember));
-            }
-            let value = access.next_value_seed(inside)?;
-            if members.is_empty() && name == NUMBER_IN_DISGUISE {
-                let digits = value.as_str().ok_or_else(|| M::Error::custom("refused"))?;
-                return Ok(digits.parse().map_or(Value::OtherNumber, Value::Integer));
-            }
-            members.push((name, value));
-        }
-        Ok(Value::Object(Object(members)))
-    }
-}
-
-struct Name;
-
-impl<'de> DeserializeSeed<'de> for Name {
-    type Value = Cow<'de, str>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Cow<'de, str>, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Name {
-    type Value = Cow<'de, str>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a member's name")
-    }
-
-    fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Cow<'de, str>, E> {
-        Ok(Cow::Borrowed(name))
-    }
-
-    fn visit_str<E>(self, name: &str) -> Result<Cow<'de, str>, E> {
-        Ok(Cow::Owned(name.to_owned()))
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::tree::{Value, parse_object};
+    use super::{JsonFault, MAX_DEPTH};
 
     fn nested(depth: usize) -> String {
         format!("{{\"a\":{}1{}}}", "[".repeat(depth - 1), "]".repeat(depth - 1))
@@ -257,12 +86,6 @@ mod tests {
         for name in ["b", "c", "d"] {
             assert_eq!(object.get(name), Some(&Value::OtherNumber), "{name}");
         }
-    }
-
-    #[test]
-    fn a_number_is_known_in_the_form_that_arbitrary_precision_gives_it() {
-        let object = parse_object(br#"{"a":{"$serde_json::private::Number":"17"}}"#).unwrap();
-        assert_eq!(object.get("a"), Some(&Value::Integer(17)));
     }
 
     #[test]

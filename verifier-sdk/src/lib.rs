@@ -7,6 +7,7 @@ pub mod axum;
 mod base64url;
 mod bearer;
 mod builder;
+mod cache;
 mod challenge;
 mod claims;
 mod clock;
@@ -41,6 +42,7 @@ mod verifier;
 pub use access::AccessPolicy;
 pub use algorithm::Algorithm;
 pub use builder::{BuildError, Given, NeedsAudience, NeedsIssuer, VerifierBuilder};
+pub use cache::settings::{CacheKey, TokenCache};
 pub use challenge::Challenges;
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 pub use clock::SystemClock;

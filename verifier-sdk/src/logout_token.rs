@@ -24,9 +24,9 @@ impl Verifier {
     /// The first check that the token fails; to be answered 400 where [`VerifyError::is_token_fault`], else 503 (section 2.8).
     pub fn verify_logout_token(&self, token: &str, expected: &LogoutTokenExpectations<'_>) -> Result<LogoutToken, VerifyError> {
         let token = UnverifiedToken::parse(token)?;
-        let header = Header::parse(&token.header)?;
+        let header = Header::parse(token.header)?;
         header.require_typ(expected.typs())?;
-        let payload = claims::payload_object(&token.payload)?;
+        let payload = claims::payload_object(token.payload())?;
         let (_, issuer) = self.issuer_of(&payload)?;
         let logout = LogoutToken::read(&payload)?;
         let (now, leeway) = (issuer.now(), issuer.policy.leeway);

@@ -1,6 +1,8 @@
 //! What an issuer's access tokens look like. RFC 9068 gives them a type of their own, so that no other token passes for one; for
 //! issuers that do not keep to it there is a lenient profile, which tells the kinds apart by what else can be told.
 
+use std::borrow::Cow;
+
 use crate::claims::{as_id, malformed, strings, text};
 use crate::error::{Reason, VerifyError};
 use crate::header::Typ;
@@ -101,18 +103,19 @@ impl Profile {
         standing.map(|client| as_id(client, "client_id")).transpose()
     }
 
-    /// The scopes, wherever they stand, joined by blanks.
-    pub(crate) fn scope(&self, claims: &Object<'_>) -> Result<String, VerifyError> {
+    /// The scopes, wherever they stand, separated by blanks.
+    pub(crate) fn scope<'c>(&self, claims: &'c Object<'_>) -> Result<Option<Cow<'c, str>>, VerifyError> {
         let standing = match self {
-            Self::AccessToken => return Ok(text(claims, "scope")?.unwrap_or_default().to_owned()),
+            Self::AccessToken => return Ok(text(claims, "scope")?.map(Cow::Borrowed)),
             Self::LenientAccessToken(lenient) => lenient.scope_claims.iter().find_map(|name| claims.get(name)),
         };
         match standing {
-            None => Ok(String::new()),
-            Some(Value::String(scopes)) => Ok(scopes.to_string()),
+            None => Ok(None),
+            Some(Value::String(scopes)) => Ok(Some(Cow::Borrowed(scopes))),
             Some(scopes) => {
                 let one_each = |scopes: &Vec<String>| scopes.iter().all(|scope| !scope.is_empty() && !scope.contains(' '));
-                Ok(strings(scopes).filter(one_each).ok_or_else(|| malformed("scope"))?.join(" "))
+                let scopes = strings(scopes).filter(one_each).ok_or_else(|| malformed("scope"))?;
+                Ok(Some(Cow::Owned(scopes.join(" "))))
             }
         }
     }

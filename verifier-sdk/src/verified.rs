@@ -7,8 +7,13 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
+use crate::cache::{Cached, Identity, Looked};
 use crate::claims::Claims;
 use crate::error::{Reason, VerifyError};
+use crate::issuer::{Proof, TrustedIssuer};
+use crate::json::Span;
+use crate::revocation::follower::Now;
+use crate::revocation::memory::Memory;
 
 /// An access token that passed every check. Cheap to clone.
 #[derive(Clone)]
@@ -22,34 +27,83 @@ pub(crate) struct Facts {
     /// Which of the verifier's issuers.
     pub(crate) issuer: usize,
     pub(crate) claims: Claims,
-    pub(crate) key_id: String,
-    pub(crate) payload: Vec<u8>,
+    pub(crate) proof: Proof,
+    token: Recognised,
+    ends: i64,
+    memory: Memory,
+}
+
+/// By what the cache recognises the token.
+enum Recognised {
+    Not,
+    Whole(Span),
+    Digest([u8; 32]),
+}
+
+impl Facts {
+    pub(crate) fn new(
+        (index, issuer): (usize, &TrustedIssuer),
+        mut claims: Claims,
+        proof: Proof,
+        looked: Option<&Looked<'_>>,
+    ) -> Self {
+        let token = match looked.map(|looked| looked.identity) {
+            None => Recognised::Not,
+            Some(Identity::Token(token)) => Recognised::Whole(claims.keep(token)),
+            Some(Identity::Digest(digest)) => Recognised::Digest(digest),
+        };
+        let ends = claims.period().ends(issuer.policy.leeway);
+        Self { issuer: index, claims, proof, token, ends, memory: issuer.revocations.memory() }
+    }
+
+    /// Answers how old the knowledge of revocations is by which the token passes.
+    pub(crate) fn judge_revocations(&self, issuer: &TrustedIssuer, now: Now) -> Result<Option<Duration>, VerifyError> {
+        issuer.revocations.judge(&self.proof.kid, &self.claims, &self.memory, now)
+    }
+}
+
+impl Cached for Facts {
+    fn are_about(&self, token: &Identity<'_>) -> bool {
+        match (&self.token, token) {
+            (Recognised::Whole(own), Identity::Token(token)) => self.claims.kept(*own) == *token,
+            (Recognised::Digest(own), Identity::Digest(digest)) => own == digest,
+            _ => false,
+        }
+    }
+
+    fn cost(&self) -> usize {
+        size_of::<Self>() + 2 * size_of::<usize>() + self.claims.heap_size()
+    }
+
+    fn are_spent(&self, now_millis: i64) -> bool {
+        now_millis >= self.ends
+    }
 }
 
 impl Verified {
     /// `sub`: the user, or the client where no user takes part.
     pub fn subject(&self) -> &str {
-        &self.claims_ref().subject
+        self.claims_ref().subject()
     }
 
     /// `client_id`: the application that the token was issued to.
     pub fn client_id(&self) -> &str {
-        &self.claims_ref().client_id
+        self.claims_ref().client_id()
     }
 
     /// `iss`: who issued the token.
     pub fn issuer(&self) -> &str {
-        &self.claims_ref().issuer
+        self.claims_ref().issuer()
     }
 
     /// `aud`: every service that the token is meant for; one of them is this one, unless that was waived.
-    pub fn audience(&self) -> &[String] {
-        &self.claims_ref().audience
+    pub fn audience(&self) -> impl Iterator<Item = &str> {
+        self.claims_ref().audience()
     }
 
     /// The values of `scope`, in the token's order; none where the claim is absent.
     pub fn scopes(&self) -> impl Iterator<Item = &str> {
-        self.claims_ref().scope.split(' ').filter(|scope| !scope.is_empty())
+        self.claims_ref().scope().split(' ').filter(|scope| !scope.is_empty())
     }
 
     /// Whether `scope` holds exactly this value.
@@ -88,47 +142,47 @@ impl Verified {
 
     /// `jti`: the token's own id. Only with the [lenient profile](crate::LenientAccessToken) can it be absent.
     pub fn jti(&self) -> Option<&str> {
-        self.claims_ref().jti.as_deref()
+        self.claims_ref().jti()
     }
 
     /// `sid`: the browser session that the token belongs to, where it belongs to one.
     pub fn sid(&self) -> Option<&str> {
-        self.claims_ref().sid.as_deref()
+        self.claims_ref().sid()
     }
 
     /// `gid`: the grant that the token descends from, where a user granted it.
     pub fn gid(&self) -> Option<&str> {
-        self.claims_ref().gid.as_deref()
+        self.claims_ref().gid()
     }
 
     /// `born`: the issuer's tick at which the token's authority began. Not a time.
     pub fn born(&self) -> Option<u64> {
-        self.claims_ref().born
+        self.claims_ref().born()
     }
 
     /// `iat`, in seconds since the Unix epoch.
     pub fn issued_at(&self) -> i64 {
-        self.claims_ref().period.issued_at
+        self.claims_ref().period().issued_at
     }
 
     /// `exp`, in seconds since the Unix epoch.
     pub fn expires_at(&self) -> i64 {
-        self.claims_ref().period.expires_at
+        self.claims_ref().period().expires_at
     }
 
     /// `auth_time`: when the user last proved who they are, in seconds since the Unix epoch.
     pub fn auth_time(&self) -> Option<i64> {
-        self.claims_ref().auth_time
+        self.claims_ref().auth_time()
     }
 
     /// `acr`: how the user proved who they are.
     pub fn acr(&self) -> Option<&str> {
-        self.claims_ref().acr.as_deref()
+        self.claims_ref().acr()
     }
 
     /// The `kid` of the key that the signature was verified with.
     pub fn key_id(&self) -> &str {
-        &self.facts.key_id
+        &self.facts.proof.kid
     }
 
     /// All claims, read into a type of the service's own.
@@ -136,7 +190,7 @@ impl Verified {
     /// # Errors
     /// When the claims do not fit the type.
     pub fn claims<T: DeserializeOwned>(&self) -> Result<T, ClaimsError> {
-        claims_as(&self.facts.payload)
+        claims_as(self.facts.claims.payload().as_bytes())
     }
 
     pub(crate) fn payload(&self) -> &[u8] {
@@ -144,8 +198,8 @@ impl Verified {
     }
 
     /// Only for facts that were judged.
-    pub(crate) fn new(facts: Facts, revocations_age: Option<Duration>) -> Self {
-        Self { facts: Arc::new(facts), revocations_age }
+    pub(crate) fn new(facts: Arc<Facts>, revocations_age: Option<Duration>) -> Self {
+        Self { facts, revocations_age }
     }
 
     fn claims_ref(&self) -> &Claims {

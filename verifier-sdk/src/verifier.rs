@@ -3,10 +3,12 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::builder::{NeedsAudience, NeedsIssuer, VerifierBuilder};
-use crate::claims::{self, Claims};
+use crate::cache::headers::Headers;
+use crate::cache::settings::TokenCache;
+use crate::cache::{Cache, Looked};
+use crate::claims::{self, Claims, Places};
 use crate::compact::UnverifiedToken;
 use crate::error::{Reason, VerifyError};
 use crate::header::Header;
@@ -31,6 +33,23 @@ pub(crate) struct Inner {
     pub(crate) others: Box<[Arc<TrustedIssuer>]>,
     /// Hears of tokens of which it is not known whose they are.
     pub(crate) watch: Watch,
+    /// How much of what follows is kept.
+    pub(crate) token_cache: TokenCache,
+    /// The tokens that were good,
+    verified: Cache<Facts>,
+    /// and what their headers say.
+    headers: Headers<Header>,
+}
+
+impl Inner {
+    pub(crate) fn new(
+        first: Arc<TrustedIssuer>,
+        others: Box<[Arc<TrustedIssuer>]>,
+        token_cache: TokenCache,
+        watch: Watch,
+    ) -> Self {
+        Self { first, others, watch, token_cache, verified: Cache::new(token_cache), headers: Headers::new() }
+    }
 }
 
 impl Verifier {
@@ -55,32 +74,46 @@ impl Verifier {
     }
 
     fn verify_unobserved(&self, token: &str) -> Result<Verified, VerifyError> {
-        let (facts, now) = self.establish(token)?;
-        let revocations_age = self.judge(&facts, now)?;
+        let looked = self.inner.verified.look(token);
+        if let Some(facts) = looked.as_ref().and_then(|looked| self.inner.verified.get(looked)) {
+            let issuer = self.issuer_at(facts.issuer)?;
+            let now = issuer.now();
+            facts.claims.check(&issuer.policy, now.unix_millis)?;
+            if issuer.still_proves(&facts.proof, now)? {
+                let revocations_age = facts.judge_revocations(issuer, now)?;
+                return Ok(Verified::new(facts, revocations_age));
+            }
+        }
+        let (facts, now) = self.establish(token, looked.as_ref())?;
+        let revocations_age = facts.judge_revocations(self.issuer_at(facts.issuer)?, now)?;
+        let facts = Arc::new(facts);
+        if let Some(looked) = &looked {
+            self.inner.verified.insert(looked, facts.clone(), now.unix_millis);
+        }
         Ok(Verified::new(facts, revocations_age))
     }
 
-    /// Establishes that a trusted issuer's key signed the token's claims. Claims that would not be judged good anyway are refused
-    /// before the signature is paid for, and before an unknown key is looked for.
-    fn establish(&self, token: &str) -> Result<(Facts, Now), VerifyError> {
-        let token = UnverifiedToken::parse(token)?;
-        let header = Header::parse(&token.header)?;
-        let payload = claims::payload_object(&token.payload)?;
+    /// Establishes that a trusted issuer's key signed the token's claims. Claims that are not good are refused before the signature
+    /// is paid for, and before an unknown key is looked for.
+    fn establish(&self, text: &str, looked: Option<&Looked<'_>>) -> Result<(Facts, Now), VerifyError> {
+        let token = UnverifiedToken::parse_leaving_room(text, looked.map_or(0, Looked::room))?;
+        let known = self.inner.headers.get(token.header);
+        let header = known.clone().map_or_else(|| Header::parse(token.header).map(Arc::new), Ok)?;
+        let payload = claims::payload_object(token.payload())?;
         let (index, issuer) = self.issuer_of(&payload)?;
         header.require_typ(issuer.policy.profile.typs())?;
-        let claims = Claims::read(&payload, &issuer.policy)?;
         let now = issuer.now();
-        claims.check(&issuer.policy, now.unix_millis)?;
-        let key_id = issuer.prove(&token, &header, now)?;
-        Ok((Facts { issuer: index, claims, key_id, payload: token.payload }, now))
+        let places = Places::read(payload, &issuer.policy, now.unix_millis)?;
+        let proof = issuer.prove(&token, &header, now)?;
+        if known.is_none() {
+            self.inner.headers.insert(token.header, &header);
+        }
+        let claims = Claims::of(token.into_payload(), places)?;
+        Ok((Facts::new((index, issuer), claims, proof, looked), now))
     }
 
-    /// Judges established facts at a time of their issuer's clock, by all that may have changed since they were established.
-    /// Answers how old the knowledge of revocations is by which they passed.
-    fn judge(&self, facts: &Facts, now: Now) -> Result<Option<Duration>, VerifyError> {
-        let issuer = self.issuers().nth(facts.issuer).ok_or_else(|| VerifyError::new(Reason::WrongIssuer))?;
-        facts.claims.check(&issuer.policy, now.unix_millis)?;
-        issuer.revocations.judge(&facts.key_id, &facts.claims, now)
+    fn issuer_at(&self, index: usize) -> Result<&TrustedIssuer, VerifyError> {
+        self.issuers().nth(index).ok_or_else(|| VerifyError::new(Reason::WrongIssuer))
     }
 
     /// The trusted issuer that a token claims to come from. Nothing is ever fetched from an issuer that is not one of these.

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::algorithm::Algorithm;
+use crate::cache::settings::TokenCache;
 use crate::clock::{self, Clock};
 use crate::issuer::TrustedIssuer;
 use crate::issuer_url::{check_address, check_issuer};
@@ -55,6 +56,7 @@ struct Draft {
     last_known_good: Option<std::path::PathBuf>,
     allow_plain_http: bool,
     observer: Option<Arc<dyn Observer>>,
+    token_cache: TokenCache,
 }
 
 /// Where the keys come from.
@@ -89,6 +91,7 @@ impl VerifierBuilder<NeedsIssuer, NeedsAudience> {
             last_known_good: None,
             allow_plain_http: false,
             observer: None,
+            token_cache: TokenCache::default(),
         };
         Self { draft, steps: PhantomData }
     }
@@ -165,6 +168,13 @@ impl<I, A> VerifierBuilder<I, A> {
         self
     }
 
+    /// How many verified tokens are remembered, so that their signatures need not be checked again. Default 10,000 tokens in 16 MiB;
+    /// [`TokenCache::OFF`] remembers none.
+    pub fn token_cache(mut self, cache: TokenCache) -> Self {
+        self.draft.token_cache = cache;
+        self
+    }
+
     /// Another source of time, for tests and for machines without a clock: on wasm32-unknown-unknown it has to be given.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.draft.clock = Some(Arc::new(clock));
@@ -199,6 +209,9 @@ impl VerifierBuilder<Given, Given> {
         let Draft { policy, source, feed, allow_plain_http, .. } = &self.draft;
         check(policy, *allow_plain_http)?;
         feed.check(policy, *allow_plain_http)?;
+        if self.draft.token_cache.entries > TokenCache::MOST_ENTRIES {
+            return Err(BuildError::TokenCache);
+        }
         if !signature::AVAILABLE {
             return Err(BuildError::NoBackend);
         }
@@ -244,7 +257,8 @@ impl VerifierBuilder<Given, Given> {
             #[cfg(feature = "http")]
             follower,
         };
-        Ok(Verifier { inner: Arc::new(Inner { first: Arc::new(issuer), others: Box::default(), watch }) })
+        let inner = Inner::new(Arc::new(issuer), Box::default(), self.draft.token_cache, watch);
+        Ok(Verifier { inner: Arc::new(inner) })
     }
 }
 
@@ -307,6 +321,9 @@ pub enum BuildError {
     /// `max_stale` is zero or above 30 days.
     #[error("max_stale is zero or above 30 days")]
     MaxStale,
+    /// More than a million tokens are to be remembered.
+    #[error("token_cache is to remember more than a million tokens")]
+    TokenCache,
     /// The machine has no clock that could be asked, and none was given.
     #[error("the machine has no clock: give one")]
     NoClock,

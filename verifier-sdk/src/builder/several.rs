@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::BuildError;
+use crate::cache::settings::TokenCache;
 use crate::issuer::TrustedIssuer;
 use crate::verifier::{Inner, Verifier};
 
@@ -14,16 +15,19 @@ impl Verifier {
     /// The verifiers can still be used one by one, and share everything with the whole: an ID token should be shown to the verifier of
     /// the issuer that was asked for it.
     ///
+    /// The tokens of all are remembered together, as many as the largest [`TokenCache`](crate::TokenCache) of one of them allows.
+    ///
     /// # Errors
     /// When there are none, when two are of the same issuer or keep the same file, when one accepts any issuer and would speak for
     /// the others, and when all of several are [optional](crate::VerifierBuilder::optional).
     pub fn any_of(verifiers: impl IntoIterator<Item = Verifier>) -> Result<Self, BuildError> {
-        let inners = verifiers.into_iter().map(|verifier| verifier.inner);
-        let mut issuers = inners.flat_map(|inner| [inner.first.clone()].into_iter().chain(inner.others.clone()));
+        let inners: Vec<_> = verifiers.into_iter().map(|verifier| verifier.inner).collect();
+        let token_cache = inners.iter().map(|inner| inner.token_cache).reduce(TokenCache::larger).unwrap_or(TokenCache::OFF);
+        let mut issuers = inners.into_iter().flat_map(|inner| [inner.first.clone()].into_iter().chain(inner.others.clone()));
         let first = issuers.next().ok_or(BuildError::NoIssuer)?;
         let others: Box<[_]> = issuers.collect();
         let watch = if others.is_empty() { first.watch.clone() } else { first.watch.unnamed() };
-        let verifier = Self { inner: Arc::new(Inner { first, others, watch }) };
+        let verifier = Self { inner: Arc::new(Inner::new(first, others, token_cache, watch)) };
         verifier.check_together()?;
         Ok(verifier)
     }

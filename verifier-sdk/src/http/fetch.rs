@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use crate::algorithm::Algorithm;
 use crate::builder::{BuildError, KeySource};
-use crate::json::{Value, parse_object};
+use crate::json::tree::{Value, parse_object};
 use crate::keys::jwks::{JwksError, KeySet, MAX_JWKS_LEN};
 use crate::policy::Policy;
 use crate::revocation::Revocations;

@@ -4,7 +4,7 @@
 use crate::algorithm::{Algorithm, KeyKind};
 use crate::base64url;
 use crate::header::is_kid;
-use crate::json::{Object, Value};
+use crate::json::tree::{Object, Value};
 use crate::keys::jwks::SkipReason;
 use crate::keys::{ec, okp, rsa};
 use crate::signature::{Material, VerificationKey, verification_key};

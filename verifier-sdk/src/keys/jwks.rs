@@ -7,7 +7,7 @@ use std::fmt;
 use crate::algorithm::Algorithm;
 use crate::base64url;
 use crate::escape::escaped;
-use crate::json::{Value, parse_object};
+use crate::json::tree::{Value, parse_object};
 use crate::keys::jwk;
 use crate::signature::{VerificationKey, sha256};
 
@@ -75,15 +75,15 @@ impl KeySet {
     pub(crate) fn skipped(&self) -> &[SkippedKey] {
         &self.skipped
     }
-}
 
-#[cfg_attr(not(feature = "http"), expect(dead_code, reason = "only what fetches keys compares and keeps them"))]
-impl KeySet {
     /// The text that it was read from.
     pub(crate) fn document(&self) -> &[u8] {
         &self.document
     }
+}
 
+#[cfg_attr(not(feature = "http"), expect(dead_code, reason = "only what fetches keys compares and keeps them"))]
+impl KeySet {
     /// The text's SHA-256 in base64url, by which the revocation feed says which set is published.
     pub(crate) fn digest(&self) -> String {
         base64url::encode(&sha256(&self.document))

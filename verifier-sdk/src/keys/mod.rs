@@ -9,6 +9,7 @@ mod okp;
 mod rsa;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::{ArcSwapOption, Guard};
@@ -57,6 +58,8 @@ pub struct Health {
 pub(crate) struct Snapshot {
     set: Arc<KeySet>,
     validity: Validity,
+    /// Another number for another document: what was proved with the keys of one counts as long as they are the current ones.
+    generation: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -103,17 +106,26 @@ pub(crate) struct KeyCell {
     current: ArcSwapOption<Snapshot>,
     last_failure: ArcSwapOption<String>,
     max_stale: Duration,
+    generations: AtomicU64,
 }
 
 impl KeyCell {
     pub(crate) fn empty(max_stale: Duration) -> Self {
-        Self { current: ArcSwapOption::empty(), last_failure: ArcSwapOption::empty(), max_stale }
+        let (current, last_failure) = (ArcSwapOption::empty(), ArcSwapOption::empty());
+        Self { current, last_failure, max_stale, generations: AtomicU64::new(0) }
     }
 
     pub(crate) fn fixed(set: KeySet) -> Self {
         let cell = Self::empty(Duration::MAX);
-        cell.current.store(Some(Arc::new(Snapshot { set: Arc::new(set), validity: Validity::Forever })));
+        cell.store(Arc::new(set), Validity::Forever);
         cell
+    }
+
+    fn store(&self, set: Arc<KeySet>, validity: Validity) {
+        let current = self.current.load();
+        let same = current.as_ref().filter(|current| current.set.document() == set.document());
+        let generation = same.map_or_else(|| self.generations.fetch_add(1, Ordering::Relaxed), |same| same.generation);
+        self.current.store(Some(Arc::new(Snapshot { set, validity, generation })));
     }
 
     /// The keys to verify with at `now`.
@@ -170,7 +182,7 @@ impl KeyCell {
 
     /// Publishes keys that the issuer confirmed.
     pub(crate) fn publish(&self, set: Arc<KeySet>, confirmed: Confirmed) {
-        self.current.store(Some(Arc::new(Snapshot { set, validity: Validity::Since(confirmed) })));
+        self.store(set, Validity::Since(confirmed));
         self.last_failure.store(None);
     }
 
@@ -184,6 +196,11 @@ impl KeyCell {
 pub(crate) struct UsableKeys(Guard<Option<Arc<Snapshot>>>);
 
 impl UsableKeys {
+    /// What a key proved while this was the generation need not be proved again while it still is.
+    pub(crate) fn generation(&self) -> u64 {
+        self.0.as_ref().map_or(0, |snapshot| snapshot.generation)
+    }
+
     pub(crate) fn get(&self, kid: &str) -> Option<&VerificationKey> {
         self.0.as_ref()?.set.get(kid)
     }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde_json::Value as Json;
 
 use crate::algorithm::Algorithm;
-use crate::json::{Object, Value, parse_object};
+use crate::json::tree::{Object, Value, parse_object};
 use crate::keys::jwks::KeySet;
 use crate::revocation::chain::{Position, is_plain};
 use crate::revocation::cutoffs::{Cutoff, Cutoffs};

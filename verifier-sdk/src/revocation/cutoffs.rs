@@ -38,6 +38,8 @@ pub(crate) struct Cutoff {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Cutoffs {
     tables: Vec<Salted>,
+    /// Grows whenever cut-offs came; that some went leaves it alone, since what was clear of them all stays so.
+    generation: u64,
     swept_at: Duration,
 }
 
@@ -65,6 +67,16 @@ impl Cutoffs {
         Level::ALL.into_iter().map(|level| self.count(level)).sum()
     }
 
+    /// What came so far, as a number: a token that was clear of all at this number is clear of all until it grows.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// The salt under which new names come.
+    pub(crate) fn salt(&self) -> Option<&Arc<str>> {
+        self.tables.first().map(|table| &table.salt)
+    }
+
     /// Whether names of this salt are the current ones.
     pub(crate) fn is_salted(&self, salt: &str) -> bool {
         self.tables.first().is_some_and(|table| *table.salt == *salt)
@@ -73,6 +85,7 @@ impl Cutoffs {
     /// What is held once these have come as well. The larger tick wins; nothing else is lost but what has expired.
     pub(crate) fn united(&self, salt: &str, came: impl IntoIterator<Item = Cutoff>, now: Duration) -> Result<Self, TooMany> {
         let mut next = self.clone();
+        next.generation += 1;
         match next.tables.iter().position(|table| *table.salt == *salt) {
             Some(at) => next.tables.swap(0, at),
             None => next.tables.insert(0, Salted::empty(salt)),

@@ -72,6 +72,14 @@ impl Name {
         Self(u128::from_be_bytes(*digest.first_chunk().unwrap_or(&[0; 16])))
     }
 
+    pub(super) fn halves(self) -> [u64; 2] {
+        [(self.0 >> 64) as u64, self.0 as u64]
+    }
+
+    pub(super) fn from_halves([high, low]: [u64; 2]) -> Self {
+        Self(u128::from(high) << 64 | u128::from(low))
+    }
+
     /// Reads the 22 characters that the feed writes.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         Some(Self(u128::from_be_bytes(base64url::decode(text)?.try_into().ok()?)))

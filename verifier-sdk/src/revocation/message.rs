@@ -8,7 +8,7 @@ use crate::compact::UnverifiedToken;
 use crate::error::{Reason, VerifyError};
 use crate::escape::escaped;
 use crate::header::{Header, Typ};
-use crate::json::{Object, Value, parse_object};
+use crate::json::tree::{Object, Value, parse_object};
 use crate::keys::UsableKeys;
 use crate::revocation::chain::{Entry, is_plain};
 use crate::revocation::cutoffs::{Cutoff, Cutoffs};
@@ -100,7 +100,7 @@ pub(crate) struct Signer<'a> {
 /// Verifies a message's signature and reads it. `held`: the cut-offs that may have killed its key.
 pub(crate) fn read(text: &str, signer: &Signer<'_>, held: Option<&Cutoffs>) -> Result<Message, FeedError> {
     let message = UnverifiedToken::parse_within(text, MAX_MESSAGE_LEN).map_err(not_a_message)?;
-    let header = Header::parse(&message.header).map_err(not_a_message)?;
+    let header = Header::parse(message.header).map_err(not_a_message)?;
     header.require_typ(&[Typ::Revocations]).map_err(not_a_message)?;
     header.require_algorithm(signer.algorithms).map_err(not_a_message)?;
     let kid = header.kid().map_err(not_a_message)?;
@@ -108,17 +108,17 @@ pub(crate) fn read(text: &str, signer: &Signer<'_>, held: Option<&Cutoffs>) -> R
         return Err(FeedError::DeadKey);
     }
     let key = signer.keys.get(kid).ok_or_else(|| FeedError::UnknownKey(escaped(kid)))?;
-    key.verify(header.algorithm(), message.signing_input, &message.signature).map_err(|fault| match fault {
+    key.verify(header.algorithm(), message.signing_input, message.signature()).map_err(|fault| match fault {
         SignatureFault::OtherAlgorithm => FeedError::NotAMessage(Reason::AlgMismatch.code()),
         SignatureFault::Wrong => FeedError::BadSignature,
     })?;
-    payload(&message.payload, signer.issuer)
+    payload(message.payload(), signer.issuer)
 }
 
 /// Whom a message claims to come from, before anything of it was verified.
 pub(crate) fn claimed_issuer(jws: &str) -> Result<String, FeedError> {
     let message = UnverifiedToken::parse_within(jws, MAX_MESSAGE_LEN).map_err(not_a_message)?;
-    let payload = parse_object(&message.payload).map_err(|_| FeedError::Malformed(NOT_AN_OBJECT))?;
+    let payload = parse_object(message.payload()).map_err(|_| FeedError::Malformed(NOT_AN_OBJECT))?;
     text(&payload, "iss").map(str::to_owned)
 }
 

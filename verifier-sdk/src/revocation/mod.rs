@@ -5,6 +5,7 @@ pub(crate) mod chain;
 pub(crate) mod cutoffs;
 pub(crate) mod follower;
 pub(crate) mod level;
+pub(crate) mod memory;
 pub(crate) mod message;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -21,9 +22,9 @@ use crate::keys::KeyCell;
 use crate::observe::{Event, FeedMessage, Watch};
 use crate::policy::Policy;
 use crate::verifier::Verifier;
-use cutoffs::Cutoffs;
 use follower::{FeedOutcome, Held, Now};
-use level::Level;
+use level::{Level, Name};
+use memory::Memory;
 use message::{FeedError, Signer};
 
 /// Where what is known about revocations hangs, and what is demanded of it.
@@ -101,24 +102,36 @@ impl Revocations {
         self.held.load().as_deref().is_some_and(|held| held.cutoffs.tick_of(Level::Key, &[kid]).is_some())
     }
 
+    /// Where a token's judgements leave what the next may save.
+    pub(crate) fn memory(&self) -> Memory {
+        Memory::under(self.held.load().as_deref().and_then(|held| held.cutoffs.salt().cloned()))
+    }
+
     /// Judges a token whose signature was verified; answers how old the knowledge is by which it passed.
-    pub(crate) fn judge(&self, kid: &str, claims: &Claims, now: Now) -> Result<Option<Duration>, VerifyError> {
+    pub(crate) fn judge(&self, kid: &str, claims: &Claims, memory: &Memory, now: Now) -> Result<Option<Duration>, VerifyError> {
         if !self.is_followed() {
             return Ok(None);
         }
         let missing = |name| VerifyError::about(Reason::ClaimMissing, name);
-        let born = claims.born.ok_or_else(|| missing("born"))?;
-        let jti = claims.jti.as_deref().ok_or_else(|| missing("jti"))?;
+        let born = claims.born().ok_or_else(|| missing("born"))?;
+        let jti = claims.jti().ok_or_else(|| missing("jti"))?;
         let held = self.held.load();
         let Some(held) = held.as_deref() else {
             return if self.ignore_stale { Ok(None) } else { Err(VerifyError::new(Reason::RevocationsMissing)) };
         };
-        let lifetime = claims.period.expires_at.saturating_sub(claims.period.issued_at);
+        let lifetime = claims.period().expires_at.saturating_sub(claims.period().issued_at);
         if lifetime > i64::try_from(held.life.as_secs()).unwrap_or(i64::MAX) {
             return Err(VerifyError::about(Reason::LivesTooLong, "exp"));
         }
-        if let Some(level) = revoked_at(&held.cutoffs, kid, claims, (jti, born)) {
-            return Err(VerifyError::about(Reason::Revoked, level.name()));
+        let generation = held.cutoffs.generation();
+        if !memory.is_clear_at(generation) {
+            let tick_of = |level, identifiers: &[&str]| {
+                held.cutoffs.find(level, |salt| memory.name(salt, level, || Name::salted(salt, level, identifiers)))
+            };
+            if let Some(level) = revoked_at(tick_of, kid, claims, (jti, born)) {
+                return Err(VerifyError::about(Reason::Revoked, level.name()));
+            }
+            memory.note_clear(generation);
         }
         if self.is_stale(held, now) && !self.ignore_stale {
             return Err(VerifyError::new(Reason::RevocationsStale));
@@ -235,18 +248,23 @@ impl Revocations {
 }
 
 /// The judgement of the feed's description: the levels from the widest to the narrowest.
-fn revoked_at(cutoffs: &Cutoffs, kid: &str, claims: &Claims, (jti, born): (&str, u64)) -> Option<Level> {
-    let (sub, client) = (claims.subject.as_str(), claims.client_id.as_str());
-    let one = |id: &Option<String>, level| id.as_deref().and_then(|id| cutoffs.tick_of(level, &[id]));
+fn revoked_at(
+    tick_of: impl Fn(Level, &[&str]) -> Option<u64>,
+    kid: &str,
+    claims: &Claims,
+    (jti, born): (&str, u64),
+) -> Option<Level> {
+    let (sub, client) = (claims.subject(), claims.client_id());
+    let one = |id: Option<&str>, level| id.and_then(|id| tick_of(level, &[id]));
     let is_dead = |level| match level {
-        Level::Key => cutoffs.tick_of(level, &[kid]).is_some(),
-        Level::Issuer => cutoffs.tick_of(level, &[]).is_some_and(|tick| born < tick),
-        Level::Client => cutoffs.tick_of(level, &[client]).is_some_and(|tick| born < tick),
-        Level::User => cutoffs.tick_of(level, &[sub]).is_some_and(|tick| born < tick),
-        Level::Consent => cutoffs.tick_of(level, &[sub, client]).is_some_and(|tick| born < tick),
-        Level::Session => one(&claims.sid, level).is_some_and(|tick| born < tick),
-        Level::Grant => one(&claims.gid, level).is_some_and(|tick| born < tick),
-        Level::Token => cutoffs.tick_of(level, &[jti]).is_some_and(|tick| born < tick),
+        Level::Key => tick_of(level, &[kid]).is_some(),
+        Level::Issuer => tick_of(level, &[]).is_some_and(|tick| born < tick),
+        Level::Client => tick_of(level, &[client]).is_some_and(|tick| born < tick),
+        Level::User => tick_of(level, &[sub]).is_some_and(|tick| born < tick),
+        Level::Consent => tick_of(level, &[sub, client]).is_some_and(|tick| born < tick),
+        Level::Session => one(claims.sid(), level).is_some_and(|tick| born < tick),
+        Level::Grant => one(claims.gid(), level).is_some_and(|tick| born < tick),
+        Level::Token => tick_of(level, &[jti]).is_some_and(|tick| born < tick),
     };
     Level::ALL.into_iter().find(|level| is_dead(*level))
 }

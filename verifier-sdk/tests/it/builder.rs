@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use passant_verifier::{BuildError, Verifier};
+use passant_verifier::{BuildError, TokenCache, Verifier};
 
 use crate::support::{AUDIENCE, ISSUER, TestKey, jwks};
 
@@ -72,4 +72,13 @@ fn addresses_secrets_and_names_of_the_feed_are_judged_before_anything_is_fetched
     assert!(matches!(builder().last_known_good("kept").build().unwrap_err(), BuildError::LastKnownGood(_)));
     let nameless = Verifier::builder().issuer(ISSUER).audience(AUDIENCE).last_known_good("/");
     assert!(matches!(nameless.build().unwrap_err(), BuildError::LastKnownGood(_)));
+}
+
+#[test]
+fn no_more_than_a_million_tokens_are_remembered() {
+    let build = |entries| {
+        let builder = Verifier::builder().issuer(ISSUER).audience(AUDIENCE).static_jwks(jwks(&[TestKey::first().jwk()]));
+        builder.token_cache(TokenCache::default().entries(entries)).build().err()
+    };
+    assert_eq!((build(1_000_000), build(1_000_001)), (None, Some(BuildError::TokenCache)));
 }

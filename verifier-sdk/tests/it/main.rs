@@ -35,6 +35,8 @@ mod key_sets;
 #[cfg(test)]
 mod logout_tokens;
 #[cfg(test)]
+mod mutations;
+#[cfg(test)]
 mod observers;
 #[cfg(feature = "http")]
 #[cfg(test)]
@@ -43,6 +45,8 @@ mod outages;
 mod policies;
 #[cfg(test)]
 mod profiles;
+#[cfg(test)]
+mod remembered;
 #[cfg(feature = "http")]
 #[cfg(test)]
 mod restarts;

@@ -60,7 +60,7 @@ fn v65_a_missing_audience_passes_only_where_it_is_lenient_and_waived() {
     let token = typed(None, &cognito());
     assert_eq!(reason(&lenient(), &token), Some(Reason::ClaimMissing));
     let verifier = waived().profile(LenientAccessToken::new()).build().unwrap();
-    assert_eq!(verifier.verify(&token).unwrap().audience(), [""; 0]);
+    assert_eq!(verifier.verify(&token).unwrap().audience().count(), 0);
     assert_eq!(reason(&verifier, &typed(None, &claims_with("aud", json!([])))), Some(Reason::ClaimMalformed));
     let strict = waived().profile(Profile::AccessToken).build().unwrap();
     assert_eq!(reason(&strict, &typed(Some("at+jwt"), &claims_without("aud"))), Some(Reason::ClaimMissing));

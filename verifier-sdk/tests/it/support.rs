@@ -30,6 +30,12 @@ impl TestKey {
         Self { kid, pair: KeyPair::from_pkcs8(&Base64::decode_vec(&body).unwrap()).unwrap() }
     }
 
+    /// The same key under another name.
+    #[cfg(feature = "http")]
+    pub(crate) fn called(self, kid: &'static str) -> Self {
+        Self { kid, ..self }
+    }
+
     pub(crate) fn modulus(&self) -> Vec<u8> {
         self.pair.public_key().modulus().big_endian_without_leading_zero().to_vec()
     }
