@@ -190,11 +190,11 @@ impl Verified {
     /// # Errors
     /// When the claims do not fit the type.
     pub fn claims<T: DeserializeOwned>(&self) -> Result<T, ClaimsError> {
-        claims_as(self.facts.claims.payload().as_bytes())
+        claims_as(self.payload())
     }
 
     pub(crate) fn payload(&self) -> &[u8] {
-        &self.facts.payload
+        self.facts.claims.payload().as_bytes()
     }
 
     /// Only for facts that were judged.
