@@ -67,7 +67,8 @@ pub(super) async fn walk(engine: Engine, cause: Cause) {
     RotateKeys::default().step(&scene.world.app).await;
     let anew = Tokens::of(&scene.watch.token(&scene.world, &[("grant_type", "client_credentials")]).await);
     eventually("what comes after is good", || reason(&verifier, &anew).is_none()).await;
-    assert_eq!(health(&verifier).refused_messages, 0);
+    // What tells of a dead key is signed by its successor, which may have to be fetched first.
+    assert!(health(&verifier).refused_messages <= u64::from(level == Level::Key));
 }
 
 /// Waits until the verifier is as far as the history is.

@@ -16,7 +16,7 @@ on_both_engines! {
         let node = Node::first(&world);
         let mut messages = node.app.feed.subscribe();
         node.step().await;
-        let heartbeat = on_the_wire(&messages.try_recv().unwrap().event());
+        let heartbeat = on_the_wire(messages.try_recv().unwrap().event());
         let idle = heartbeat * 1000 / usize::try_from(HEARTBEAT.as_millis()).unwrap();
         println!("idle: {heartbeat} bytes a heartbeat, {idle} a second");
         assert!(idle <= 120, "{idle} bytes a second, idle");
@@ -29,7 +29,7 @@ on_both_engines! {
             }
             node.step().await;
             while let Ok(message) = messages.try_recv() {
-                whole += on_the_wire(&message.event());
+                whole += on_the_wire(message.event());
                 deltas += 1;
             }
             world.advance(Duration::from_millis(10));

@@ -148,6 +148,9 @@ fn v52_a_signature_of_one_padding_is_none_of_the_other() {
     assert_eq!((reason(&of_pss, &pkcs1), reason(&of_pkcs1, &pss)), (Some(Reason::BadSignature), Some(Reason::BadSignature)));
 }
 
+/// What becomes of a message's good signature.
+type Change<'a> = &'a dyn Fn(&[u8], Vec<u8>) -> Vec<u8>;
+
 #[test]
 fn v54_an_ecdsa_signature_has_two_integers_of_32_bytes_between_0_and_the_order() {
     const ORDER: [u8; 32] = [
@@ -156,9 +159,7 @@ fn v54_an_ecdsa_signature_has_two_integers_of_32_bytes_between_0_and_the_order()
     ];
     let ec = P256::new();
     let keys = verifier(&[Algorithm::Es256], &[ec.jwk()]);
-    let judged = |change: &dyn Fn(&[u8], Vec<u8>) -> Vec<u8>| {
-        reason(&keys, &token("ES256", "ec", |message| change(message, ec.signature(message))))
-    };
+    let judged = |change: Change<'_>| reason(&keys, &token("ES256", "ec", |message| change(message, ec.signature(message))));
     assert_eq!(judged(&|_, right| right), None);
     let der = |message: &[u8], _: Vec<u8>| {
         let pkcs8 = ec.0.to_pkcs8v1().unwrap();
@@ -166,7 +167,7 @@ fn v54_an_ecdsa_signature_has_two_integers_of_32_bytes_between_0_and_the_order()
         pair.sign(&SystemRandom::new(), message).unwrap().as_ref().to_vec()
     };
     let parts = |r: &[u8], s: &[u8]| [r, s].concat();
-    let wrong: [(&str, &dyn Fn(&[u8], Vec<u8>) -> Vec<u8>); 12] = [
+    let wrong: [(&str, Change<'_>); 12] = [
         ("r = s = 0", &|_, _| vec![0; 64]),
         ("r = 0", &|_, right| parts(&[0; 32], &right[32..])),
         ("s = 0", &|_, right| parts(&right[..32], &[0; 32])),
