@@ -190,6 +190,9 @@ pub struct Limits {
     /// The most of them that came from one address, or from one IPv6 /64; 1000.
     #[serde(deserialize_with = "count::<1, 1_000_000, _>")]
     pub waiting_requests_per_address: u32,
+    /// The most codes that one browser session gets within a minute; 60. Further requests go back as `temporarily_unavailable`.
+    #[serde(deserialize_with = "count::<1, 1_000_000, _>")]
+    pub codes_per_session: u32,
 }
 
 impl Default for Limits {
@@ -206,6 +209,7 @@ impl Default for Limits {
             idle_timeout,
             waiting_requests: 100_000,
             waiting_requests_per_address: 1_000,
+            codes_per_session: 60,
         }
     }
 }

@@ -64,7 +64,7 @@ fn nothing_configured_is_a_working_issuer() {
     assert!((1..=2).contains(&permits) && queue == 64 && wait == Duration::from_secs(5));
     let [request_timeout, head_timeout, idle_timeout] = [30, 10, 60].map(Duration::from_secs);
     let (connections, connections_per_address, streams, streams_per_address) = (1024, 256, 512, 64);
-    let (waiting_requests, waiting_requests_per_address) = (100_000, 1_000);
+    let (waiting_requests, waiting_requests_per_address, codes_per_session) = (100_000, 1_000, 60);
     let limits = Limits {
         request_timeout,
         body: 65536,
@@ -76,6 +76,7 @@ fn nothing_configured_is_a_working_issuer() {
         idle_timeout,
         waiting_requests,
         waiting_requests_per_address,
+        codes_per_session,
     };
     assert_eq!(
         (config.limits, config.feed.access, config.http, config.tls),
@@ -171,6 +172,7 @@ fn every_key_is_read() {
         idle_timeout = "90s"
         waiting_requests = 640
         waiting_requests_per_address = 10
+        codes_per_session = 30
         [passwords]
         minimum_length = 12
         memory_kib = 65536
@@ -208,6 +210,7 @@ fn every_key_is_read() {
     assert_eq!((connections, connections_per_address, streams, streams_per_address), (100, 10, 20, 5));
     assert_eq!(config.feed.access, FeedAccess::Bearer(vec![TokenHash::from_stored(HASH.to_owned()), TokenHash::of(SECRET)]));
     assert_eq!((config.limits.waiting_requests, config.limits.waiting_requests_per_address), (640, 10));
+    assert_eq!(config.limits.codes_per_session, 30);
     assert_eq!((head_timeout, idle_timeout), (Duration::from_secs(5), Duration::from_secs(90)));
     assert_eq!(Ok(config.http.trusted_proxies), TrustedProxies::parse(["10.0.0.0/8", "192.0.2.1"]));
     let TlsFiles { certificate, private_key } = config.tls.unwrap();

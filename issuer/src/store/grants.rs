@@ -6,6 +6,7 @@ use super::consents::{self, GivenConsent};
 use super::{Conn, Db, StoreError, Tx, audit, authorization_requests, feed_head};
 use crate::clock::UnixTime;
 use crate::domain::audit::{Action, Event, Outcome};
+use crate::domain::code;
 use crate::domain::consent::Consent;
 use crate::domain::cutoff::Target;
 use crate::domain::grant::Grant;
@@ -33,8 +34,21 @@ pub struct Approval {
     pub answers: Option<TokenHash>,
     /// What the user need not be asked about again; none where nobody was asked, or where it is asked every time.
     pub remember: Option<Consent>,
+    /// The most approvals of this session, this one included, within the life of a code.
+    pub room: u32,
     /// Now.
     pub now: UnixTime,
+}
+
+/// What became of an approval.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Approved {
+    /// It is written.
+    Written,
+    /// Nothing is written: the kept request was answered before.
+    AnsweredBefore,
+    /// Nothing is written: the session got as many codes as it may within the life of one.
+    TooMany,
 }
 
 #[derive(sqlx::FromRow)]
@@ -73,19 +87,30 @@ impl TryFrom<GrantRow> for Grant {
     }
 }
 
-/// Writes an approval; `false`, with nothing written, when the kept request was answered before.
-pub async fn approve(db: &Db, approval: Approval) -> Result<bool, StoreError> {
+/// Writes an approval. Those that come at the same moment may not see each other, so that a few more than there is room for can be
+/// written.
+pub async fn approve(db: &Db, approval: Approval) -> Result<Approved, StoreError> {
     let impossible = |why| StoreError::impossible("grants", why);
     let resources = serde_json::to_string(&approval.grant.resources).map_err(impossible)?;
     let claims = serde_json::to_string(&approval.grant.claims).map_err(impossible)?;
     db.write((approval, resources, claims), |tx, (approval, resources, claims)| {
         async move {
+            let grant = &approval.grant;
+            let (recent,): (i64,) = sql!(
+                tx,
+                one as (i64,),
+                "SELECT COUNT(*) FROM grants WHERE session_id = $1 AND created_at > $2",
+                grant.session_id.as_str(),
+                (approval.now - code::LIFE).millis(),
+            )?;
+            if recent >= i64::from(approval.room) {
+                return Ok(Approved::TooMany);
+            }
             if let Some(handle) = &approval.answers
                 && !authorization_requests::consume(tx, handle, approval.now).await?
             {
-                return Ok(false);
+                return Ok(Approved::AnsweredBefore);
             }
-            let grant = &approval.grant;
             sql!(
                 tx,
                 execute,
@@ -124,7 +149,7 @@ pub async fn approve(db: &Db, approval: Approval) -> Result<bool, StoreError> {
             }
             let event = event(Action::GrantApprove, Outcome::Done, grant).saying(grant.scopes.to_string());
             audit::append(tx, &event, approval.now).await?;
-            Ok(true)
+            Ok(Approved::Written)
         }
         .boxed()
     })

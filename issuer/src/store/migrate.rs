@@ -20,6 +20,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { number: 4, name: "feed", sql: include_str!("../../../migrations/0004_feed.sql") },
     Migration { number: 5, name: "status_lists", sql: include_str!("../../../migrations/0005_status_lists.sql") },
     Migration { number: 6, name: "master_keys", sql: include_str!("../../../migrations/0006_master_keys.sql") },
+    Migration { number: 7, name: "codes", sql: include_str!("../../../migrations/0007_codes.sql") },
 ];
 
 /// Any number, but the same in every Passant: the advisory lock that runners wait for.

@@ -265,6 +265,37 @@ on_both_engines! {
         assert_eq!((count(&world, "authorization_requests").await, count(&world, "sessions").await), (0, 1));
     }
 
+    async fn page_that_asks_silently_without_end_gets_no_further_codes(world) {
+        let world = Arc::new(World::with(engine(&world), |config| config.limits.codes_per_session = 2).await);
+        world.user(ADA.0, ADA.1).await;
+        let client = world.client("shop-web", |_| {}).await;
+        let other = world.client("other", |_| {}).await;
+        let third = world.client("third", |it| it.first_party = false).await;
+        let mut agent = world.agent();
+        agent.sign_in(ADA.0, ADA.1).await;
+        for _ in 0..2 {
+            let answer = agent.authorize(&client, &[("prompt", "none")]).await;
+            Callback::parse(answer.location(), client.redirect_uri()).code();
+        }
+        let grants = count(&world, "grants").await;
+        for client in [&client, &other] {
+            sent_back(&agent.authorize(client, &[("prompt", "none")]).await, client, "temporarily_unavailable");
+        }
+        // A click is no way around it, and the page can be answered later.
+        let answer = agent.authorize(&third, &[]).await;
+        let page = agent.follow(answer).await;
+        sent_back(&agent.submit(&page, "/consent", &[("answer", "allow")]).await, &third, "temporarily_unavailable");
+        assert_eq!(count(&world, "grants").await, grants);
+
+        let mut elsewhere = world.agent();
+        elsewhere.sign_in(ADA.0, ADA.1).await;
+        let answer = elsewhere.authorize(&client, &[("prompt", "none")]).await;
+        Callback::parse(answer.location(), client.redirect_uri()).code();
+        world.advance(Duration::from_secs(60));
+        let answer = agent.submit(&page, "/consent", &[("answer", "allow")]).await;
+        Callback::parse(answer.location(), third.redirect_uri()).code();
+    }
+
     async fn id_token_hint_lets_nobody_else_answer(world) {
         world.user(ADA.0, ADA.1).await;
         world.user(GRACE.0, GRACE.1).await;

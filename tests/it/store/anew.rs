@@ -7,8 +7,9 @@ use passant::domain::grant::Grant;
 use passant::domain::ids::{ClientId, Tick, UserId};
 use passant::store::anew::{self, ActingSession, Anew, PasswordChange};
 use passant::store::evidence::{self, Levels};
+use passant::store::grants::{self, Approved};
 use passant::store::sessions::{self, NewSession};
-use passant::store::{Db, consents, feed_head, grants, session_list, users};
+use passant::store::{Db, consents, feed_head, session_list, users};
 use passant_tests::world::Holding;
 
 use super::rows::{approval, client, new_approval, new_session, password_hash, session, user};
@@ -57,7 +58,7 @@ fn change(session: &NewSession, new: &str) -> PasswordChange {
 async fn granted(it: &Replicas, session: &NewSession, client: &ClientId, scopes: &str) -> Grant {
     let mut approval = new_approval(&session.session.user_id, client, &session.session.id, it.tick().await);
     approval.grant.scopes = scopes.parse().unwrap();
-    assert!(grants::approve(&it.db, approval.clone()).await.unwrap());
+    assert_eq!(grants::approve(&it.db, approval.clone()).await.unwrap(), Approved::Written);
     approval.grant
 }
 

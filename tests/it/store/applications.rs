@@ -5,7 +5,8 @@ use passant::domain::ids::{ClientId, UserId};
 use passant::store::applications::{self, Allowed, Application};
 use passant::store::consents::{self, GivenConsent};
 use passant::store::evidence::{self, Levels};
-use passant::store::{Db, accounts, grants, sessions, users};
+use passant::store::grants::{self, Approved};
+use passant::store::{Db, accounts, sessions, users};
 
 use super::rows::{HOUR, approval, approval_with, client, new_approval, password_hash, session, user};
 use super::{NOW, Replicas, execute};
@@ -105,7 +106,7 @@ on_both_databases! {
         second.grant.scopes = "openid offline_access".parse().unwrap();
         second.grant.resources = vec!["https://other.example.com".parse().unwrap()];
         second.grant.claims = serde_json::from_str(r#"{"userinfo":{"nickname":null,"sub":null}}"#).unwrap();
-        assert!(grants::approve(&it.db, second.clone()).await.unwrap());
+        assert_eq!(grants::approve(&it.db, second.clone()).await.unwrap(), Approved::Written);
         let found = everybodys(&it, Some(&first.client_id)).await;
         assert_eq!(found.len(), 1, "one line for a user and a client");
         let one = &found[0];

@@ -19,6 +19,7 @@ use passant::store::anew::{ActingSession, PasswordChange};
 use passant::store::client_secrets::{OldSecrets, Rotation as SecretRotation};
 use passant::store::clients::Undeclared;
 use passant::store::codes::Redemption;
+use passant::store::grants::Approved;
 use passant::store::master_keys::{Replacement, Succession};
 use passant::store::refresh_tokens::Rotation;
 use passant::store::sessions::NewSession;
@@ -60,7 +61,7 @@ impl Scene {
         let (ada, (shop, _)) = (user(&it.db).await, client(&it.db).await);
         let here = session(&it.db, &ada.id).await;
         let approval = new_approval(&ada.id, &shop.client.id, &here.session.id, it.tick().await);
-        assert!(grants::approve(&it.db, approval.clone()).await.unwrap());
+        assert_eq!(grants::approve(&it.db, approval.clone()).await.unwrap(), Approved::Written);
         let code = redemption(&approval);
         codes::redeem(&it.db, code.clone()).await.unwrap();
         let token = Rotation {

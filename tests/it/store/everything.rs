@@ -2,7 +2,8 @@
 
 use passant::domain::consent::Consent;
 use passant::store::everything::{self, Alive};
-use passant::store::{feed_head, grants, sessions};
+use passant::store::grants::{self, Approved};
+use passant::store::{feed_head, sessions};
 
 use super::rows::{approval, client, new_approval, session, user};
 use super::{NOW, count, rows};
@@ -16,7 +17,7 @@ on_both_databases! {
         let consent = Consent { scopes: "openid".parse().unwrap(), ..Consent::default() };
         let mut remembered = new_approval(&ada.id, &shop.client.id, &session.id, session.born);
         remembered.remember = Some(consent);
-        assert!(grants::approve(&it.db, remembered).await.unwrap());
+        assert_eq!(grants::approve(&it.db, remembered).await.unwrap(), Approved::Written);
         let ended = approval(&it.db).await.grant;
         assert_eq!(alive().await, Alive { sessions: 2, grants: 2, consents: 1 });
         grants::revoke(&it.db, ended.id, NOW).await.unwrap().unwrap();

@@ -1,17 +1,21 @@
 //! Grants: written with their code or not at all, ended once.
 
+use std::time::Duration;
+
+use passant::clock::UnixTime;
 use passant::domain::audit::{Action, Event};
 use passant::domain::consent::Consent;
 use passant::domain::cutoff::Standing;
 use passant::domain::ids::{ClientId, GrantId, SessionId, Tick, UserId};
+use passant::secret::TokenHash;
 use passant::store::evidence::{self, Levels};
-use passant::store::grants::{self, Approval};
+use passant::store::grants::{self, Approval, Approved};
 use passant::store::{authorization_requests, codes};
 
 use super::rows::{HOUR, approval, client, keep, new_approval, session, user};
 use super::{NOW, Replicas, count, rows};
 
-fn answering(handle: passant::secret::TokenHash) -> Approval {
+fn answering(handle: TokenHash) -> Approval {
     let approval = new_approval(&UserId::new("u"), &ClientId::new("c"), &SessionId::new("s"), Tick::new(1));
     Approval { answers: Some(handle), ..approval }
 }
@@ -32,7 +36,7 @@ on_both_databases! {
 
     async fn an_approval_answers_its_request(it) {
         let handle = keep(&it.db, None).await.handle_hash;
-        assert!(grants::approve(&it.db, answering(handle.clone())).await.unwrap());
+        assert_eq!(grants::approve(&it.db, answering(handle.clone())).await.unwrap(), Approved::Written);
         assert!(read!(it.db, conn => authorization_requests::find(conn, &handle, NOW)).is_none());
     }
 
@@ -40,9 +44,25 @@ on_both_databases! {
         let handle = keep(&it.db, None).await.handle_hash;
         assert!(authorization_requests::refuse(&it.db, handle.clone(), Event::done(Action::GrantDeny), NOW).await.unwrap());
         let remember = Some(Consent { scopes: "openid".parse().unwrap(), ..Consent::default() });
-        assert!(!grants::approve(&it.db, Approval { remember, ..answering(handle) }).await.unwrap());
+        assert_eq!(grants::approve(&it.db, Approval { remember, ..answering(handle) }).await.unwrap(), Approved::AnsweredBefore);
         let written = "SELECT (SELECT COUNT(*) FROM grants) + (SELECT COUNT(*) FROM codes) + (SELECT COUNT(*) FROM consents)";
         assert_eq!(count(&it.db, written).await, 0);
+    }
+
+    async fn a_session_gets_so_many_codes_within_the_life_of_one(it) {
+        let handle = keep(&it.db, None).await.handle_hash;
+        let approve = async |session: &str, answers: Option<&TokenHash>, now: UnixTime| {
+            let approval = new_approval(&UserId::new("u"), &ClientId::new("c"), &SessionId::new(session), Tick::new(1));
+            grants::approve(&it.db, Approval { room: 2, answers: answers.cloned(), now, ..approval }).await.unwrap()
+        };
+        let later = |seconds| NOW + Duration::from_secs(seconds);
+        assert_eq!(approve("s", None, NOW).await, Approved::Written);
+        assert_eq!(approve("s", None, later(1)).await, Approved::Written);
+        assert_eq!(approve("s", Some(&handle), later(59)).await, Approved::TooMany);
+        assert!(read!(it.db, conn => authorization_requests::find(conn, &handle, NOW)).is_some(), "the request waits on");
+        assert_eq!(approve("other", None, later(59)).await, Approved::Written);
+        assert_eq!(approve("s", Some(&handle), later(60)).await, Approved::Written);
+        assert_eq!(approve("s", None, later(60)).await, Approved::TooMany);
     }
 
     async fn an_approval_is_remembered_as_far_as_it_says(it) {
@@ -52,7 +72,7 @@ on_both_databases! {
         for (remember, expected) in [(None, ""), (Some("openid"), "openid")] {
             let approval = new_approval(&user.id, &client.client.id, &session.id, it.tick().await);
             let remember = remember.map(|scopes| Consent { scopes: scopes.parse().unwrap(), ..Consent::default() });
-            assert!(grants::approve(&it.db, Approval { remember, ..approval }).await.unwrap());
+            assert_eq!(grants::approve(&it.db, Approval { remember, ..approval }).await.unwrap(), Approved::Written);
             assert_eq!(read!(it.db, conn => evidence::read(conn, &levels, NOW)).consent.scopes.to_string(), expected);
         }
     }
@@ -79,7 +99,7 @@ on_both_databases! {
 
     async fn one_of_two_approvals_answers_a_request(it) {
         it.one_wins(async || keep(&it.db, None).await.handle_hash, |db, handle, _| async move {
-            grants::approve(&db, answering(handle)).await.unwrap()
+            grants::approve(&db, answering(handle)).await.unwrap() == Approved::Written
         }).await;
         assert_eq!(count(&it.db, "SELECT COUNT(*) FROM grants").await, 40);
     }

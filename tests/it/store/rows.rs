@@ -15,7 +15,7 @@ use passant::secret::{OpaqueToken, TokenHash, random_id};
 use passant::store::authorization_requests::{self, KeptRequest, Room};
 use passant::store::clients::{self, DeclaredClient};
 use passant::store::codes::{self, Redeemed, Redemption};
-use passant::store::grants::{self, Approval};
+use passant::store::grants::{self, Approval, Approved};
 use passant::store::refresh_tokens::NewRefreshToken;
 use passant::store::sessions::{self, Created, NewSession};
 use passant::store::users::{self, NewUser};
@@ -120,6 +120,7 @@ pub(super) fn new_approval(user: &UserId, client: &ClientId, session: &SessionId
         code_expires_at: NOW + Duration::from_secs(60),
         answers: None,
         remember: None,
+        room: 60,
         now: NOW,
     }
 }
@@ -135,7 +136,7 @@ pub(super) async fn approval_with(db: &Db, scopes: &str) -> Approval {
     let session = session(db, &user.id).await.session;
     let mut approval = new_approval(&user.id, &client.client.id, &session.id, session.born);
     approval.grant.scopes = scopes.parse().unwrap();
-    assert!(grants::approve(db, approval.clone()).await.unwrap());
+    assert_eq!(grants::approve(db, approval.clone()).await.unwrap(), Approved::Written);
     approval
 }
 

@@ -23,7 +23,7 @@ use crate::secret::{OpaqueToken, TokenHash};
 use crate::store::StoreError;
 use crate::store::authorization_requests;
 use crate::store::evidence::{self, Levels};
-use crate::store::grants::{self, Approval};
+use crate::store::grants::{self, Approval, Approved};
 
 /// A request that is about to be answered.
 pub(crate) struct Asked<'a> {
@@ -79,6 +79,7 @@ pub(crate) async fn take(
         (Step::Approve, Some(signed_in)) => match write(app, asked, signed_in, Basis::Remembered, now).await? {
             Written::Code(code) => return asked.back().with_code(app, code.expose()).map(Some),
             Written::Gone => return Err(PageError::request_gone()),
+            Written::TooMany => too_many(asked.client),
             Written::NotAllowed if !asked.request.prompt.none => return Ok(None),
             Written::NotAllowed => consent_required(),
         },
@@ -100,6 +101,7 @@ pub(crate) async fn approve(
 ) -> Result<Response, PageError> {
     match write(app, asked, signed_in, Basis::Click, now).await? {
         Written::Code(code) => asked.back().with_code(app, code.expose()),
+        Written::TooMany => asked.back().with_error(app, &too_many(asked.client)),
         Written::Gone | Written::NotAllowed => Err(PageError::request_gone()),
     }
 }
@@ -132,6 +134,8 @@ enum Written {
     Gone,
     /// What was remembered does not allow it, or not any more.
     NotAllowed,
+    /// This session gets too many codes.
+    TooMany,
 }
 
 async fn write(app: &App, asked: &Asked<'_>, signed_in: &SignedIn, basis: Basis, now: UnixTime) -> Result<Written, StoreError> {
@@ -187,10 +191,19 @@ async fn write(app: &App, asked: &Asked<'_>, signed_in: &SignedIn, basis: Basis,
         answers: answers.clone(),
         // A public client is asked about every time, so there is nothing to remember.
         remember: (basis == Basis::Click && !client.is_public()).then(|| request.asked_consent(client)),
+        room: app.config.limits.codes_per_session,
         now,
     };
     Ok(match grants::approve(&signed_in.db(app, source), approval).await? {
-        true => Written::Code(code),
-        false => Written::Gone,
+        Approved::Written => Written::Code(code),
+        Approved::AnsweredBefore => Written::Gone,
+        Approved::TooMany => Written::TooMany,
     })
+}
+
+/// What a client hears that fetches codes without end (RFC 6819 section 4.4.1.11): its page can ask silently as often as it likes, and
+/// each code leaves a grant behind.
+fn too_many(client: &Client) -> RequestError {
+    tracing::warn!(client_id = %client.id, "too many codes for one session within a minute");
+    RequestError::new("temporarily_unavailable", "too many codes for one session; try again in a minute")
 }
