@@ -29,6 +29,7 @@ pub(super) struct Demonstration {
     url: String,
     example: String,
     password: String,
+    data_dir: String,
 }
 
 /// The configuration with what the demonstration needs, in a data directory of its own unless one was named.
@@ -70,7 +71,8 @@ pub(super) async fn prepare(app: &App) -> Result<Demonstration, Failure> {
     give_password(app, &password).await?;
     let issuer = &app.config.issuer;
     let example = if *issuer == IssuerUrl::LOCAL { EXAMPLE.to_owned() } else { format!("ISSUER={issuer} {EXAMPLE}") };
-    Ok(Demonstration { url: issuer.join("/demo"), example, password: password.expose().clone() })
+    let data_dir = app.config.data_dir.display().to_string();
+    Ok(Demonstration { url: issuer.join("/demo"), example, password: password.expose().clone(), data_dir })
 }
 
 fn client(app: &App) -> Result<Client, Failure> {
@@ -124,13 +126,14 @@ async fn give_password(app: &App, password: &password::Generated) -> Result<(), 
 impl Demonstration {
     /// For people.
     pub(super) fn text(&self) -> String {
-        let Self { url, example, password } = self;
+        let Self { url, example, password, data_dir } = self;
         let lines = [
             "THIS IS FOR DEVELOPMENT: anybody who reads this can sign in.",
             "",
             &format!("Open       {url}"),
             &format!("User name  {USERNAME}"),
             &format!("Password   {password}"),
+            &format!("Data       {data_dir}"),
             "",
             "The example service that accepts the tokens, in another terminal:",
             example,
@@ -140,7 +143,8 @@ impl Demonstration {
 
     /// For programs.
     pub(super) fn document(&self) -> Value {
-        json!({ "url": self.url, "username": USERNAME, "password": self.password, "example": self.example })
+        let Self { url, example, password, data_dir } = self;
+        json!({ "url": url, "username": USERNAME, "password": password, "data_dir": data_dir, "example": example })
     }
 }
 
