@@ -130,13 +130,14 @@ async fn living_grants(tx: &mut Tx<'_>, acting: &ActingSession, now: UnixTime) -
     Ok(living)
 }
 
-/// Locks the session for the rest of the transaction, if it is still the one that was judged.
+/// Locks the session for the rest of the transaction, if it is still the one that was judged. Whether it has ended is asked once
+/// the head is held, and nowhere else.
 async fn lock_session(tx: &mut Tx<'_>, acting: &ActingSession) -> Result<(), StoreError> {
     let locked = sql!(
         tx,
         execute,
         "UPDATE sessions SET born = born
-         WHERE id = $1 AND user_id = $2 AND cookie_hash = $3 AND born = $4 AND ended_at IS NULL",
+         WHERE id = $1 AND user_id = $2 AND cookie_hash = $3 AND born = $4",
         acting.id.as_str(),
         acting.user_id.as_str(),
         acting.cookie_hash.as_str(),
