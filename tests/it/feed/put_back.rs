@@ -48,6 +48,21 @@ on_both_engines! {
         assert_eq!(follower.take(&node.news(&follower.position()).await), Took::Adopted);
     }
 
+    async fn a_head_that_was_read_last_is_no_head_any_more_after_this_process_has_raised_it(world) {
+        let node = Node::first(&world);
+        node.revoke().await;
+        node.step().await;
+        let read = head(world.db()).await;
+        // Committed by this process, and gone before its feed has looked.
+        node.revoke().await;
+        let committed = wake::highest(world.db());
+        assert!(committed > read.tick);
+        put_back(&world, &read).await;
+        node.step().await;
+        let after = head(world.db()).await;
+        assert!(after.tick > committed && after.feed_id != read.feed_id, "{read:?} {after:?}");
+    }
+
     async fn followers_of_a_process_that_started_on_the_old_database_are_told_of_the_contradiction(world) {
         let node = Node::first(&world);
         let before = head(world.db()).await;

@@ -117,7 +117,10 @@ on_both_databases! {
     }
 
     async fn a_renewed_session_goes_by_its_new_cookie_and_stays_as_old_as_it_is(it) {
-        let session = fresh(&it).await;
+        let (session, other) = (fresh(&it).await, fresh(&it).await);
+        // What was born at the tick of now could not be told from what stayed as it was.
+        let now = sessions::end(&it.db, other.session.id, NOW).await.unwrap().unwrap();
+        assert!(now > session.session.born);
         let renewal = renewal(&session);
         assert!(sessions::renew(&it.db, renewal.clone()).await.unwrap());
         assert!(read!(it.db, conn => sessions::find_by_cookie(conn, &session.cookie_hash)).is_none());

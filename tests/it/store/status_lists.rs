@@ -9,6 +9,7 @@ use passant::domain::client::ClientOrigin;
 use passant::domain::cutoff::{Target, revoked};
 use passant::domain::ids::{ClientId, KeyId, StatusListId, Tick, TokenId, UserId};
 use passant::domain::status_list::{Bits, SERVED_AFTER_END, SPAN, list_end, size};
+use passant::store::feed_head::TokenCutOff;
 use passant::store::signing_keys::{Applied, KeyChange};
 use passant::store::status_lists::{self, NewEntry, TakenPlace};
 use passant::store::sweep::LISTS_AFTER_SERVED;
@@ -203,6 +204,36 @@ on_both_databases! {
         let (found, levels) = (it.tick().await, bystander.levels());
         let evidence = read!(it.db, conn => evidence::read(conn, &levels, NOW)).evidence;
         assert_eq!((revoked(bystander.born, &evidence), evidence.tick), (None, found));
+    }
+
+    async fn a_list_is_what_was_committed_at_its_own_tick(it) {
+        let robot = robot(&it).await;
+        let mut tokens = Vec::new();
+        for _ in 0..40 {
+            let token = another(&robot);
+            tokens.push((take(&it.db, &token).await, token.token));
+        }
+        let (list, db) = (tokens[0].0.list.clone(), it.other.clone());
+        let writer = tokio::spawn(async move {
+            let mut revoked = Vec::new();
+            for (place, token) in tokens {
+                let cut_off = feed_head::cut_off_token(&db, token, Event::done(Action::TokenRevoke), NOW).await.unwrap();
+                let TokenCutOff::Now(tick) = cut_off else { panic!("it was not revoked before") };
+                revoked.push((tick, place.idx));
+            }
+            revoked
+        });
+        let mut seen = Vec::new();
+        while !writer.is_finished() {
+            seen.push(judged(&it, &list).await);
+        }
+        let revoked = writer.await.unwrap();
+        for judged in &seen {
+            let dead: Vec<u32> = revoked.iter().filter(|(tick, _)| *tick <= judged.tick).map(|(_, idx)| *idx).collect();
+            assert!(judged.bits == invalid(size(0), &dead), "{}: another number than {} are dead", judged.tick, dead.len());
+        }
+        let ticks: BTreeSet<Tick> = seen.iter().map(|judged| judged.tick).collect();
+        assert!(ticks.len() > 5, "the reader saw the writer at work: {ticks:?}");
     }
 
     async fn what_was_switched_on_again_stays_dead(it) {

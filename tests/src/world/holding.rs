@@ -1,9 +1,14 @@
 //! A transaction of the test's own on Postgres, for which others wait: what happens between two statements of theirs is certain then,
 //! and no matter of luck.
 
+use std::time::Duration;
+
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use super::Storage;
+
+/// How long somebody may take to come to wait.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// An open transaction that holds something.
 pub struct Holding {
@@ -17,7 +22,9 @@ impl Holding {
         let Storage::Postgres(database) = storage else { return None };
         let mut transaction = PgConnection::connect(database.url()).await.expect("the database opens");
         let watching = PgConnection::connect(database.url()).await.expect("the database opens");
-        sqlx::raw_sql("BEGIN").execute(&mut transaction).await.expect("a transaction begins");
+        // Where nobody comes who should, the test fails by this and does not stand still for good.
+        let begin = "SET idle_in_transaction_session_timeout = '60s'; BEGIN";
+        sqlx::raw_sql(begin).execute(&mut transaction).await.expect("a transaction begins");
         let mut holding = Self { transaction, watching };
         holding.execute(lock).await;
         Some(holding)
@@ -25,14 +32,14 @@ impl Holding {
 
     /// Runs statements in it.
     pub async fn execute(&mut self, sql: &str) {
-        sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut self.transaction).await.expect("the statements work");
+        let done = sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut self.transaction).await;
+        done.expect("the statements work, and nobody kept this transaction waiting for a minute");
     }
 
-    /// Returns when somebody waits for it.
+    /// Returns when somebody waits for it, who has to come before long.
     pub async fn is_waited_for(&mut self) {
-        while !self.makes_wait().await {
-            tokio::task::yield_now().await;
-        }
+        let somebody = async { while !self.makes_wait().await {} };
+        tokio::time::timeout(PATIENCE, somebody).await.expect("somebody waits for what is held");
     }
 
     /// Whether somebody waits for it now.

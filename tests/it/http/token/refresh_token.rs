@@ -30,6 +30,8 @@ on_both_engines! {
         let mut agent = world.agent();
         let first = agent.tokens(&client, ADA, &[]).await;
         world.advance(Duration::from_secs(30));
+        // The tick goes on meanwhile, and what is of this grant does not.
+        world.client("another", |_| {}).await;
         let second = Tokens::of(&client.refresh(&agent, first.refresh()).await);
         assert_ne!((first.refresh(), first.access()), (second.refresh(), second.access()));
         let (before, after) = (first.claims(), second.claims());
