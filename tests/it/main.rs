@@ -23,6 +23,8 @@ mod http;
 #[cfg(test)]
 mod integrators;
 #[cfg(test)]
+mod jobs;
+#[cfg(test)]
 mod keys;
 #[cfg(test)]
 mod oidc;

@@ -9,9 +9,11 @@ mod rotation;
 mod sweep;
 mod tail;
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
@@ -25,8 +27,8 @@ pub use self::tail::tail;
 
 use crate::app::App;
 
-/// Something that is done again and again. Its faults are logged, and it goes on.
-pub trait Job: Send + 'static {
+/// Something that is done again and again. Its faults are logged, and it goes on; where a step breaks off, it begins anew.
+pub trait Job: Default + Send + 'static {
     /// How long after one step the next begins.
     const PERIOD: Duration;
 
@@ -44,11 +46,11 @@ impl Jobs {
     /// Starts them all.
     pub fn start(app: &Arc<App>) -> Self {
         let mut jobs = Self { stop: watch::Sender::new(false), running: JoinSet::new() };
-        jobs.spawn(app, RotateKeys::default());
-        jobs.spawn(app, CompareClocks::default());
-        jobs.spawn(app, Sweep::default());
-        jobs.spawn(app, WatchHistory::default());
-        jobs.spawn(app, WriteReports::default());
+        jobs.spawn::<RotateKeys>(app);
+        jobs.spawn::<CompareClocks>(app);
+        jobs.spawn::<Sweep>(app);
+        jobs.spawn::<WatchHistory>(app);
+        jobs.spawn::<WriteReports>(app);
         let (app, mut stop) = (Arc::clone(app), jobs.stop.subscribe());
         jobs.running.spawn(async move {
             tokio::select! {
@@ -69,18 +71,24 @@ impl Jobs {
         }
     }
 
-    fn spawn<J: Job>(&mut self, app: &Arc<App>, job: J) {
-        self.running.spawn(repeat(job, Arc::clone(app), self.stop.subscribe()));
+    fn spawn<J: Job>(&mut self, app: &Arc<App>) {
+        self.running.spawn(repeat::<J>(Arc::clone(app), self.stop.subscribe()));
     }
 }
 
-async fn repeat<J: Job>(mut job: J, app: Arc<App>, mut stop: watch::Receiver<bool>) {
+/// Does a job until it is stopped.
+pub async fn repeat<J: Job>(app: Arc<App>, mut stop: watch::Receiver<bool>) {
+    let mut job = J::default();
     let mut period = tokio::time::interval(J::PERIOD);
     period.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let forever = async {
         loop {
             period.tick().await;
-            job.step(&app).await;
+            // What a step that broke off has left half done, the next one does not build on.
+            if AssertUnwindSafe(job.step(&app)).catch_unwind().await.is_err() {
+                tracing::error!(job = std::any::type_name::<J>(), "a job broke off; it begins anew");
+                job = J::default();
+            }
         }
     };
     tokio::select! {
