@@ -7,7 +7,7 @@ use passant_tests::bench::{Plan, run};
 use passant_tests::world::Engine;
 
 const USAGE: &str =
-    "revocation [--postgres] [--verifiers 100] [--times 1000] [--rate 40] [--cause logged_out_everywhere]… [--counting 60]
+    "revocation [--postgres] [--verifiers 100] [--times 1000] [--rate 17] [--cause logged_out_everywhere]… [--counting 60]
 
 Without --postgres: SQLite, one process. With it: two processes on one database, of which one revokes and the other is followed.
 Every cause is measured unless some are named.";
@@ -17,7 +17,7 @@ fn main() -> Result<(), String> {
         engine: Engine::Sqlite,
         verifiers: 100,
         times: 1000,
-        rate: 40.0,
+        rate: 17.0,
         causes: vec![],
         counting: Duration::from_secs(60),
     };

@@ -26,7 +26,10 @@ pub(super) struct Scene {
 impl Scene {
     pub(super) async fn set(engine: Engine) -> Self {
         let change = |config: &mut passant::config::Config| {
+            // All verifiers follow from one address.
             config.limits.connections_per_address = config.limits.connections;
+            config.limits.streams_per_address = config.limits.streams;
+            config.limits.codes_per_session = 1_000_000;
             config.sessions.most = 2;
             // All of them sign in from one address, many at a time.
             config.throttle.address_free = 1_000_000;
