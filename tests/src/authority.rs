@@ -30,6 +30,11 @@ impl Authority {
         AUTHORITY.get_or_init(|| Self::new().expect("certificates can be made"))
     }
 
+    /// One that vouches for the same server, and that nobody trusts.
+    pub fn another() -> Self {
+        Self::new().expect("certificates can be made")
+    }
+
     fn new() -> Result<Self, rcgen::Error> {
         let mut authority = CertificateParams::default();
         authority.distinguished_name.push(DnType::CommonName, "Passant's tests");

@@ -18,7 +18,9 @@ use crate::signature::SignatureFault;
 /// That a key signed a token.
 pub(crate) struct Proof {
     pub(crate) kid: Arc<str>,
-    /// Of the key set that it stands in.
+    /// Of the key itself,
+    fingerprint: [u8; 32],
+    /// and of the key set that it stood in.
     generation: u64,
 }
 
@@ -65,12 +67,14 @@ impl TrustedIssuer {
             SignatureFault::OtherAlgorithm => VerifyError::quoting(Reason::AlgMismatch, "kid", &kid),
             SignatureFault::Wrong => VerifyError::quoting(Reason::BadSignature, "kid", &kid),
         })?;
-        Ok(Proof { kid, generation: keys.generation() })
+        Ok(Proof { kid, fingerprint: key.fingerprint(), generation: keys.generation() })
     }
 
-    /// Whether what was proved still is: with another key set the same `kid` may be another key's, or nobody's.
+    /// Whether what was proved still is: in another key set the same `kid` may be another key's, or nobody's.
     pub(crate) fn still_proves(&self, proof: &Proof, now: Now) -> Result<bool, VerifyError> {
-        Ok(self.keys.usable(now.monotonic)?.generation() == proof.generation)
+        let keys = self.keys.usable(now.monotonic)?;
+        let is_the_same = || keys.get(&proof.kid).is_some_and(|key| key.fingerprint() == proof.fingerprint);
+        Ok(keys.generation() == proof.generation || is_the_same())
     }
 
     pub(crate) fn now(&self) -> Now {

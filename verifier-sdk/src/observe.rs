@@ -67,6 +67,8 @@ pub enum Event {
         /// As of when that is, in Unix milliseconds by the issuer's stamp. Its age now is the distance to the current time: it
         /// grows while nothing is heard, and nothing happens then.
         as_of: i64,
+        /// Whether all of it is held: see [`RevocationHealth::complete`](crate::RevocationHealth::complete).
+        complete: bool,
     },
     /// The last-known-good file was written, or could not be.
     LastKnownGoodWrite {

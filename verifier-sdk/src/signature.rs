@@ -27,10 +27,28 @@ pub(crate) enum Material<'m> {
     Point(&'m [u8]),
 }
 
+impl Material<'_> {
+    /// All of it in one text, and the algorithm that it is for.
+    fn whole(&self, algorithm: Algorithm) -> Vec<u8> {
+        let parts = match self {
+            Self::Rsa { modulus, exponent } => [*modulus, exponent],
+            Self::Point(point) => [*point, &[]],
+        };
+        let mut whole = Vec::from(algorithm.name());
+        for part in parts {
+            whole.extend_from_slice(&(part.len() as u64).to_be_bytes());
+            whole.extend_from_slice(part);
+        }
+        whole
+    }
+}
+
 /// A parsed public key, bound to one algorithm.
 #[derive(Debug)]
 pub(crate) struct VerificationKey {
     algorithm: Algorithm,
+    /// SHA-256 of what the key is made of: the same key in another set has the same.
+    fingerprint: [u8; 32],
     key: Box<dyn PublicKey>,
 }
 
@@ -43,6 +61,11 @@ pub(crate) enum SignatureFault {
 }
 
 impl VerificationKey {
+    /// What tells it from every other key.
+    pub(crate) fn fingerprint(&self) -> [u8; 32] {
+        self.fingerprint
+    }
+
     /// Verifies a signature that claims to be made by `algorithm`. The key decides how it is verified, the claim may only agree
     /// (RFC 8725, section 3.1).
     pub(crate) fn verify(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> Result<(), SignatureFault> {
@@ -56,7 +79,8 @@ impl VerificationKey {
 /// Parses a key for one algorithm; `None` where no backend can do the algorithm, or the backend refuses the key.
 pub(crate) fn verification_key(algorithm: Algorithm, material: Material<'_>) -> Option<VerificationKey> {
     let backend = backend(algorithm)?;
-    Some(VerificationKey { algorithm, key: (backend.parse)(algorithm, material)? })
+    let fingerprint = sha256(&material.whole(algorithm));
+    Some(VerificationKey { algorithm, fingerprint, key: (backend.parse)(algorithm, material)? })
 }
 
 /// Whether a backend that can do the algorithm is compiled in.

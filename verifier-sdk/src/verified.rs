@@ -128,7 +128,8 @@ impl Verified {
     /// Demands that what the issuer has revoked was known as of at most so long ago, for what must not be done with a token that
     /// was just revoked. The feed is heard every ten seconds, so 30 s is a good figure.
     ///
-    /// Judged is the age at verification: a `Verified` that is kept does not grow older here.
+    /// Judged is the age at verification: a `Verified` that is kept does not grow older here. What is kept is judged anew by
+    /// [`Verifier::verify_again`](crate::Verifier::verify_again).
     ///
     /// # Errors
     /// [`Reason::RevocationsStale`] or, where nothing is known, [`Reason::RevocationsMissing`]: 503, and the token may be good.
@@ -200,6 +201,10 @@ impl Verified {
     /// Only for facts that were judged.
     pub(crate) fn new(facts: Arc<Facts>, revocations_age: Option<Duration>) -> Self {
         Self { facts, revocations_age }
+    }
+
+    pub(crate) fn facts(&self) -> &Arc<Facts> {
+        &self.facts
     }
 
     fn claims_ref(&self) -> &Claims {

@@ -5,6 +5,7 @@ mod causes;
 mod forged;
 mod killed;
 mod outages;
+mod tls;
 
 use std::time::Duration;
 

@@ -22,6 +22,7 @@ use crate::policy::Policy;
 use crate::profile::Profile;
 use crate::replays::Replays;
 use crate::revocation::Revocations;
+use crate::revocation::follower::Rules;
 use crate::signature;
 use crate::verifier::{Inner, Verifier};
 pub(crate) use revocations::FeedSettings;
@@ -54,6 +55,8 @@ struct Draft {
     feed: FeedSettings,
     #[cfg(feature = "http")]
     last_known_good: Option<std::path::PathBuf>,
+    #[cfg(feature = "http")]
+    root_certificates: Option<Vec<u8>>,
     allow_plain_http: bool,
     observer: Option<Arc<dyn Observer>>,
     token_cache: TokenCache,
@@ -64,6 +67,8 @@ pub(crate) enum KeySource {
     Discovery,
     Address(String),
     Fixed(Vec<u8>),
+    #[cfg(feature = "testing")]
+    HandedIn,
 }
 
 impl VerifierBuilder<NeedsIssuer, NeedsAudience> {
@@ -89,6 +94,8 @@ impl VerifierBuilder<NeedsIssuer, NeedsAudience> {
             feed: FeedSettings::default(),
             #[cfg(feature = "http")]
             last_known_good: None,
+            #[cfg(feature = "http")]
+            root_certificates: None,
             allow_plain_http: false,
             observer: None,
             token_cache: TokenCache::default(),
@@ -137,14 +144,23 @@ impl<I> VerifierBuilder<I, Given> {
 
 impl<I, A> VerifierBuilder<I, A> {
     /// Fetches the keys from this address instead of asking the issuer where they are. https, or http on localhost.
+    ///
+    /// No revocation feed is announced then; an issuer that has one is followed by `revocations(…)`.
     pub fn jwks_uri(mut self, uri: impl Into<String>) -> Self {
         self.draft.source = KeySource::Address(uri.into());
         self
     }
 
-    /// Uses these keys for good, a JWK set as JSON text; nothing is ever fetched.
+    /// Uses these keys for good, a JWK set as JSON text; nothing is ever fetched, and so no revocation feed is found either.
     pub fn static_jwks(mut self, json: impl Into<Vec<u8>>) -> Self {
         self.draft.source = KeySource::Fixed(json.into());
+        self
+    }
+
+    /// Leaves it to an issuer for tests to hand keys in.
+    #[cfg(feature = "testing")]
+    pub(crate) fn keys_handed_in(mut self) -> Self {
+        self.draft.source = KeySource::HandedIn;
         self
     }
 
@@ -221,6 +237,8 @@ impl VerifierBuilder<Given, Given> {
         let clock = self.draft.clock.clone().ok_or(BuildError::NoClock)?;
         let keys = match source {
             KeySource::Fixed(json) => KeyCell::fixed(KeySet::parse(json, &policy.algorithms).map_err(BuildError::StaticJwks)?),
+            #[cfg(feature = "testing")]
+            KeySource::HandedIn => KeyCell::empty(policy.max_stale),
             KeySource::Address(_) | KeySource::Discovery if !cfg!(feature = "http") => return Err(BuildError::NoKeys),
             KeySource::Discovery if policy.issuer.is_none() => return Err(BuildError::NoKeys),
             KeySource::Discovery => KeyCell::empty(policy.max_stale),
@@ -231,8 +249,8 @@ impl VerifierBuilder<Given, Given> {
         };
         let keys = Arc::new(keys);
         let watch = Watch::new(self.draft.observer.clone(), policy.issuer.as_deref());
-        let revocations =
-            Arc::new(Revocations::new(feed.is_certain(), feed.max_age, feed.ignore_stale, policy.leeway, watch.clone()));
+        let rules = Rules { leeway: policy.leeway, fixed_keys: matches!(source, KeySource::Fixed(_)) };
+        let revocations = Arc::new(Revocations::new(feed.is_certain(), feed.max_age, feed.ignore_stale, rules, watch.clone()));
         #[cfg(feature = "http")]
         let follower = {
             self.check_last_known_good()?;
@@ -240,6 +258,7 @@ impl VerifierBuilder<Given, Given> {
                 policy: policy.clone(),
                 clock: clock.clone(),
                 source: self.draft.source,
+                roots: self.draft.root_certificates.as_deref().map(crate::http::roots).transpose()?,
                 keys: keys.clone(),
                 feed: self.draft.feed,
                 revocations: revocations.clone(),
@@ -369,6 +388,9 @@ pub enum BuildError {
     /// Every one of several verifiers is optional.
     #[error("every one of the verifiers is optional, so none tells when they are ready")]
     AllOptional,
+    /// What was given as root certificates has none in PEM.
+    #[error("root_certificates has no certificate in PEM")]
+    RootCertificates,
     /// The HTTP client could not be set up, for instance because the machine has no root certificates.
     #[error("the HTTP client could not be set up: {0}")]
     HttpClient(String),

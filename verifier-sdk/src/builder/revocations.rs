@@ -107,6 +107,13 @@ impl<I, A> VerifierBuilder<I, A> {
         self
     }
 
+    /// Trusts these certificate authorities, one or more certificates in PEM, in place of the machine's when keys and revocations are
+    /// fetched: for an issuer with a certificate of the organisation's own.
+    pub fn root_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.draft.root_certificates = Some(pem.into());
+        self
+    }
+
     /// The token that the feed's operator has handed out, for a feed that is not public.
     pub fn feed_bearer(mut self, token: impl AsRef<str>) -> Self {
         let token = token.as_ref();
@@ -139,6 +146,10 @@ impl<I, A> VerifierBuilder<I, A> {
     /// Keeps keys and revocations in this file, so that a service that starts while the issuer is down has them, as old as they
     /// are. The file is a trust root: it is written with mode 0600, and not read if it belongs to another user, is readable by
     /// others, or is a link. Its folder should be the service's alone, and outlive its restarts.
+    ///
+    /// It is written by a task on the runtime in which the verifier is built, a second after the last time at the soonest, and once more,
+    /// where something changed since, by whoever drops the last clone of the [`Verifier`](crate::Verifier): do that where a write to the disk may block. With
+    /// fixed keys it keeps the revocations alone.
     pub fn last_known_good(mut self, path: impl Into<std::path::PathBuf>) -> Self {
         self.draft.last_known_good = Some(path.into());
         self
@@ -149,7 +160,9 @@ impl<I, A> VerifierBuilder<I, A> {
             None => return Ok(()),
             Some(_) if !cfg!(unix) => "who may read a file is checked on Unix only",
             Some(_) if self.draft.policy.issuer.is_none() => "it belongs to one issuer, and none is given",
-            Some(_) if matches!(self.draft.source, super::KeySource::Fixed(_)) => "fixed keys are not fetched, so none are kept",
+            Some(_) if matches!(self.draft.source, super::KeySource::Fixed(_)) && !self.draft.feed.is_certain() => {
+                "fixed keys are not fetched, and without revocations there is nothing else to keep"
+            }
             Some(path) if path.file_name().is_none() => "it has no name",
             Some(_) => return Ok(()),
         };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::{CACHE_CONTROL, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH, RETRY_AFTER};
-use reqwest::{Client, ClientBuilder, StatusCode, Url};
+use reqwest::{Certificate, Client, ClientBuilder, StatusCode, Url};
 use tokio::sync::watch;
 
 use crate::algorithm::Algorithm;
@@ -53,7 +53,12 @@ enum Place {
 
 impl Fetcher {
     /// `announced`: whom to tell of a feed that discovery announces, where it is to be followed.
-    pub(super) fn new(policy: &Policy, source: KeySource, announced: Option<Announced>) -> Result<Self, BuildError> {
+    pub(super) fn new(
+        policy: &Policy,
+        source: KeySource,
+        roots: &Roots,
+        announced: Option<Announced>,
+    ) -> Result<Self, BuildError> {
         let not_a_url = "it is not a URL";
         let (place, first) = match (source, policy.issuer.as_deref()) {
             (KeySource::Address(uri), _) => {
@@ -66,7 +71,7 @@ impl Fetcher {
             }
             _ => return Err(BuildError::NoKeys),
         };
-        let client = client_for(&first).timeout(DONE_WITHIN);
+        let client = client_for(&first, roots).timeout(DONE_WITHIN);
         let client = client.build().map_err(|error| BuildError::HttpClient(error.to_string()))?;
         Ok(Self { client, place, algorithms: policy.algorithms.clone(), etag: None, announced })
     }
@@ -186,14 +191,27 @@ pub(super) async fn read(mut response: reqwest::Response, max_len: usize) -> Res
     Ok(body)
 }
 
+/// The certificates that are trusted in place of the machine's, if any.
+pub(crate) type Roots = Option<Vec<Certificate>>;
+
+/// Reads certificates in PEM, at least one.
+pub(crate) fn roots(pem: &[u8]) -> Result<Vec<Certificate>, BuildError> {
+    let roots = Certificate::from_pem_bundle(pem).unwrap_or_default();
+    if roots.is_empty() { Err(BuildError::RootCertificates) } else { Ok(roots) }
+}
+
 /// A client that goes where it is told and nowhere else; `first` says by which scheme.
-pub(super) fn client_for(first: &Url) -> ClientBuilder {
+pub(super) fn client_for(first: &Url, roots: &Roots) -> ClientBuilder {
     let client = Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(CONNECT_WITHIN)
         .user_agent(concat!("passant-verifier/", env!("CARGO_PKG_VERSION")))
         .https_only(first.scheme() == "https");
-    if first.scheme() == "http" { client.tls_certs_only([]) } else { client }
+    match roots {
+        _ if first.scheme() == "http" => client.tls_certs_only([]),
+        Some(roots) => client.tls_certs_only(roots.iter().cloned()),
+        None => client,
+    }
 }
 
 /// Where an issuer's discovery document is.

@@ -1,5 +1,5 @@
-//! Keeps the last-known-good file: read once before the tasks begin, written as soon as something changed,
-//! and once more when the last verifier goes.
+//! Keeps the last-known-good file: read once before the tasks begin, written when something changed, and once more when the last
+//! verifier goes.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,8 +15,10 @@ use crate::keys::{Confirmed, KeyCell};
 use crate::last_known_good::{Kept, KeptKeys, file};
 use crate::observe::{Event, Watch};
 use crate::revocation::Revocations;
-use crate::revocation::follower::Now;
+use crate::revocation::follower::{Held, Now};
 
+/// From one write to the next, so that a burst of revocations is no burst of writes; or ten times as long as a write takes.
+const BETWEEN_WRITES: Duration = Duration::from_secs(1);
 /// A write that failed is tried again no sooner than this.
 const AFTER_FAILURE: Duration = Duration::from_secs(5);
 /// News that nothing has changed is written no more often than this.
@@ -27,6 +29,8 @@ pub(super) struct Keeper {
     pub(super) path: PathBuf,
     pub(super) issuer: String,
     pub(super) algorithms: Vec<Algorithm>,
+    /// Whether the issuer's keys were given for good: then there are none to keep.
+    pub(super) fixed_keys: bool,
     pub(super) keys: Arc<KeyCell>,
     pub(super) revocations: Arc<Revocations>,
     pub(super) clock: Arc<dyn Clock>,
@@ -37,8 +41,17 @@ pub(super) struct Keeper {
     pub(super) watch: Watch,
 }
 
-/// What makes a new file worth writing at once.
-pub(super) type Content = (Option<String>, Option<String>, Option<String>);
+/// What makes a new file worth writing soon: the digest of the keys, where the revocations stand and how many times cut-offs came, and
+/// where the feed is.
+pub(super) type Content = (Option<String>, Option<(String, u64, u64)>, Option<String>);
+
+/// What became of a file that was to be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Saved {
+    Unchanged,
+    Written { took: Duration },
+    Failed,
+}
 
 impl Keeper {
     /// Publishes what the file holds, as old as it is. `address`: where to say where the feed is, if that is left to discovery.
@@ -46,7 +59,7 @@ impl Keeper {
         let now = Now::of(&*self.clock);
         let kept = match file::read(&self.path) {
             Ok(None) => return,
-            Ok(Some(text)) => Kept::read(&text, &self.issuer, &self.algorithms, now),
+            Ok(Some(text)) => Kept::read(&text, &self.issuer, &self.algorithms, self.fixed_keys, now),
             Err(unusable) => Err(unusable),
         };
         let kept = match kept {
@@ -63,7 +76,7 @@ impl Keeper {
         if let Some(held) = kept.revocations.filter(|_| self.revocations.is_followed()) {
             self.revocations.begin_with(held);
         }
-        if let Some(KeptKeys { set, age }) = kept.keys {
+        if let Some(KeptKeys { set, age }) = kept.keys.filter(|_| !self.fixed_keys) {
             self.keys.publish(set, Confirmed { at: now.monotonic, age_then: age, fresh_for: Duration::ZERO });
         }
         let (content, _) = self.gather(now);
@@ -73,34 +86,38 @@ impl Keeper {
     pub(super) async fn run(self: Arc<Self>, mut published: watch::Receiver<()>) {
         while published.changed().await.is_ok() {
             let keeper = self.clone();
-            match tokio::task::spawn_blocking(move || keeper.save(CONFIRM_EVERY)).await {
-                Ok(true) => {}
-                Ok(false) => tokio::time::sleep(AFTER_FAILURE).await,
+            let pause = match tokio::task::spawn_blocking(move || keeper.save(CONFIRM_EVERY)).await {
+                Ok(Saved::Unchanged) => continue,
+                Ok(Saved::Written { took }) => BETWEEN_WRITES.max(10 * took),
+                Ok(Saved::Failed) => AFTER_FAILURE,
                 Err(_) => return,
-            }
+            };
+            tokio::time::sleep(pause).await;
         }
     }
 
-    /// Writes what changed, and what did not when it was last written so long ago; false when that failed.
-    pub(super) fn save(&self, confirm_every: Duration) -> bool {
+    /// Writes what changed, and what did not when it was last written so long ago.
+    pub(super) fn save(&self, confirm_every: Duration) -> Saved {
         let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Now::of(&*self.clock);
         let (content, kept) = self.gather(now);
         let is_known =
             |(before, at): &(Content, Duration)| *before == content && now.monotonic.saturating_sub(*at) < confirm_every;
         if kept.keys.is_none() && kept.revocations.is_none() || written.as_ref().is_some_and(is_known) {
-            return true;
+            return Saved::Unchanged;
         }
         let outcome = file::write(&self.path, &kept.to_text(&self.issuer, now));
         self.watch.tell(|| Event::LastKnownGoodWrite { succeeded: outcome.is_ok() });
         match outcome {
-            Ok(()) => *written = Some((content, now.monotonic)),
+            Ok(()) => {
+                *written = Some((content, now.monotonic));
+                Saved::Written { took: self.clock.monotonic().saturating_sub(now.monotonic) }
+            }
             Err(error) => {
                 tracing::warn!(path = %self.path.display(), "the last-known-good file was not written: {error}");
-                return false;
+                Saved::Failed
             }
         }
-        true
     }
 
     fn gather(&self, now: Now) -> (Content, Kept) {
@@ -110,7 +127,8 @@ impl Keeper {
             .current()
             .and_then(|current| Some(KeptKeys { set: current.set().clone(), age: current.age(now.monotonic)? }));
         let revocations = self.revocations.held();
-        let position = revocations.as_ref().map(|held| format!("{} {} {}", held.position, held.heard_tick, held.cutoffs.len()));
+        let stands = |held: &Arc<Held>| (held.position.to_string(), held.heard_tick, held.cutoffs.generation());
+        let position = revocations.as_ref().map(stands);
         let content = (keys.as_ref().map(|keys| keys.set.digest()), position, feed_uri.clone());
         (content, Kept { keys, feed_uri, revocations })
     }

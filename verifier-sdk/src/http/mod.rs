@@ -25,13 +25,14 @@ use crate::revocation::Revocations;
 use crate::verifier::Verifier;
 use feed::{FeedTask, Wire};
 use fetch::{Announced, Fetcher, discovery_address};
+pub(crate) use fetch::{Roots, roots};
 use keep::Keeper;
 use refresh::KeyTask;
 use schedule::Schedule;
 
 /// The verifier's end of its background tasks; dropping it ends them.
 pub(crate) struct Follower {
-    key_task: Option<mpsc::Sender<Command>>,
+    key_task: Option<KeyTaskInbox>,
     published: watch::Sender<()>,
     tasks: Vec<AbortHandle>,
     keeper: Option<Arc<Keeper>>,
@@ -42,6 +43,7 @@ pub(crate) struct Plan {
     pub(crate) policy: Policy,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) source: KeySource,
+    pub(crate) roots: Roots,
     pub(crate) keys: Arc<KeyCell>,
     pub(crate) feed: FeedSettings,
     pub(crate) revocations: Arc<Revocations>,
@@ -52,35 +54,57 @@ pub(crate) struct Plan {
 /// Messages that the task has not come to yet. More are dropped: a fetch brings the whole set, whichever kid asked for it.
 const MAX_QUEUED: usize = 64;
 
+/// How the task for keys is reached. What strangers' tokens make of it waits in a queue of its own, and keeps nothing else waiting.
+#[derive(Clone)]
+struct KeyTaskInbox {
+    commands: mpsc::Sender<Command>,
+    unknown_kids: mpsc::Sender<Box<str>>,
+}
+
 enum Command {
-    LookFor(Box<str>),
     FeedSays(Box<str>),
     Refresh(oneshot::Sender<Result<(), RefreshError>>),
+}
+
+impl KeyTaskInbox {
+    /// The feed speaks of other keys than are held. `because` of what: the same reason is not good for a second fetch in a while.
+    fn feed_says(&self, because: &str) -> bool {
+        let because = because.get(..because.len().min(128)).unwrap_or_default();
+        self.commands.try_send(Command::FeedSays(because.into())).is_ok()
+    }
 }
 
 impl Follower {
     /// Starts what the plan needs; that may be nothing.
     pub(crate) fn start(plan: Plan) -> Result<Self, BuildError> {
-        let Plan { policy, clock, source, keys, feed, revocations, last_known_good, watch } = plan;
+        let Plan { policy, clock, source, roots, keys, feed, revocations, last_known_good, watch } = plan;
         let given = match &feed.source {
             FeedSource::Address(uri) => Some(Url::parse(uri).map_err(|_| BuildError::RevocationsUri("it is not a URL"))?),
             _ => None,
         };
-        let fixed = matches!(source, KeySource::Fixed(_));
+        #[cfg(feature = "testing")]
+        let handed_in = matches!(source, KeySource::HandedIn);
+        #[cfg(not(feature = "testing"))]
+        let handed_in = false;
+        let fixed = handed_in || matches!(source, KeySource::Fixed(_));
         let announced = matches!((&feed.source, &source), (FeedSource::Announced, KeySource::Discovery));
         let (published, _) = watch::channel(());
         let mut follower = Self { key_task: None, published: published.clone(), tasks: Vec::new(), keeper: None };
-        if fixed && given.is_none() {
+        if fixed && given.is_none() && last_known_good.is_none() {
             return Ok(follower);
+        }
+        if !announced && matches!(feed.source, FeedSource::Announced) {
+            tracing::info!("no revocation feed is followed: keys that do not come by discovery announce none");
         }
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| BuildError::NoRuntime)?;
         let (address, found) = watch::channel(given.clone());
 
         if let (Some(path), Some(issuer)) = (last_known_good, policy.issuer.clone()) {
             let (keys, revocations, clock) = (keys.clone(), revocations.clone(), clock.clone());
-            let algorithms = policy.algorithms.clone();
+            let (algorithms, fixed_keys) = (policy.algorithms.clone(), fixed);
             let (address_found, written, watch) = (found.clone(), Mutex::default(), watch.clone());
-            let keeper = Keeper { path, issuer, algorithms, keys, revocations, clock, address: address_found, written, watch };
+            let keeper =
+                Keeper { path, issuer, algorithms, fixed_keys, keys, revocations, clock, address: address_found, written, watch };
             let keeper = Arc::new(keeper);
             keeper.begin(announced.then_some(&address));
             follower.tasks.push(runtime.spawn(keeper.clone().run(published.subscribe())).abort_handle());
@@ -92,19 +116,19 @@ impl Follower {
                 (None, Some(issuer)) => discovery_address(issuer)?,
                 (None, None) => return Err(BuildError::RevocationsWithoutIssuer),
             };
-            Some(Wire::new(&first, feed.bearer)?)
+            Some(Wire::new(&first, &roots, feed.bearer)?)
         } else {
             None
         };
         if !fixed {
             let tell = announced.then(|| Announced { revocations: revocations.clone(), address });
-            let fetcher = Fetcher::new(&policy, source, tell)?;
-            let (commands, inbox) = mpsc::channel(MAX_QUEUED);
+            let fetcher = Fetcher::new(&policy, source, &roots, tell)?;
+            let ((commands, inbox), (unknown_kids, strangers)) = (mpsc::channel(MAX_QUEUED), mpsc::channel(MAX_QUEUED));
             let schedule = Schedule::new(clock.monotonic());
             let (keys, clock, published, watch) = (keys.clone(), clock.clone(), published.clone(), watch.clone());
             let task = KeyTask { keys, clock, fetcher, schedule, published, waiting: Vec::new(), watch };
-            follower.tasks.push(runtime.spawn(task.run(inbox)).abort_handle());
-            follower.key_task = Some(commands);
+            follower.tasks.push(runtime.spawn(task.run(inbox, strangers)).abort_handle());
+            follower.key_task = Some(KeyTaskInbox { commands, unknown_kids });
         }
         if let Some(wire) = wire {
             let (name, address, key_task) = (feed.name, found, follower.key_task.clone());
@@ -127,14 +151,13 @@ impl Follower {
     /// Looks for the keys that a message handed in speaks of.
     pub(crate) fn feed_says(&self, because: &str) {
         if let Some(key_task) = &self.key_task {
-            let because = because.get(..because.len().min(128)).unwrap_or_default();
-            let _ = key_task.try_send(Command::FeedSays(because.into()));
+            key_task.feed_says(because);
         }
     }
 
     pub(crate) fn look_for(&self, kid: &str) {
         if let Some(key_task) = &self.key_task {
-            let _ = key_task.try_send(Command::LookFor(kid.into()));
+            let _ = key_task.unknown_kids.try_send(kid.into());
         }
     }
 }
@@ -175,7 +198,7 @@ impl Verifier {
         let mut answers = Vec::new();
         for key_task in self.issuers().filter_map(|issuer| issuer.follower.key_task.as_ref()) {
             let (asker, answer) = oneshot::channel();
-            let _ = key_task.send(Command::Refresh(asker)).await;
+            let _ = key_task.commands.send(Command::Refresh(asker)).await;
             answers.push(answer);
         }
         let mut outcome = Ok(());

@@ -25,10 +25,13 @@ pub(super) struct KeyTask {
 }
 
 impl KeyTask {
-    pub(super) async fn run(mut self, mut inbox: mpsc::Receiver<Command>) {
+    pub(super) async fn run(mut self, mut inbox: mpsc::Receiver<Command>, mut strangers: mpsc::Receiver<Box<str>>) {
         loop {
             for command in std::iter::from_fn(|| inbox.try_recv().ok()).take(MAX_QUEUED) {
                 self.take(command);
+            }
+            for kid in std::iter::from_fn(|| strangers.try_recv().ok()).take(MAX_QUEUED) {
+                self.look_for(kid);
             }
             let wait = self.schedule.wait(self.clock.monotonic());
             if wait.is_zero() {
@@ -41,24 +44,29 @@ impl KeyTask {
                     Some(command) => self.take(command),
                     None => return,
                 },
+                kid = strangers.recv() => match kid {
+                    Some(kid) => self.look_for(kid),
+                    None => return,
+                },
             }
         }
     }
 
     fn take(&mut self, command: Command) {
         match command {
-            Command::LookFor(kid) => {
-                if self.keys.current().is_none_or(|current| current.set().get(&kid).is_none())
-                    && !self.schedule.unknown_kid(self.clock.monotonic(), kid)
-                {
-                    self.watch.tell(|| Event::UnknownKeySuppressed);
-                }
-            }
             Command::FeedSays(because) => self.schedule.feed_says(self.clock.monotonic(), because),
             Command::Refresh(asker) => {
                 self.schedule.demand();
                 self.waiting.push(asker);
             }
+        }
+    }
+
+    fn look_for(&mut self, kid: Box<str>) {
+        if self.keys.current().is_none_or(|current| current.set().get(&kid).is_none())
+            && !self.schedule.unknown_kid(self.clock.monotonic(), kid)
+        {
+            self.watch.tell(|| Event::UnknownKeySuppressed);
         }
     }
 

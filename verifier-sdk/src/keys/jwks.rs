@@ -82,7 +82,10 @@ impl KeySet {
     }
 }
 
-#[cfg_attr(not(feature = "http"), expect(dead_code, reason = "only what fetches keys compares and keeps them"))]
+#[cfg_attr(
+    not(any(feature = "http", feature = "testing")),
+    expect(dead_code, reason = "only what fetches keys compares and keeps them")
+)]
 impl KeySet {
     /// The text's SHA-256 in base64url, by which the revocation feed says which set is published.
     pub(crate) fn digest(&self) -> String {

@@ -93,7 +93,7 @@ impl Snapshot {
     }
 }
 
-#[cfg_attr(not(feature = "http"), expect(dead_code, reason = "only what fetches keys publishes them"))]
+#[cfg_attr(not(any(feature = "http", feature = "testing")), expect(dead_code, reason = "only what fetches keys publishes them"))]
 impl Snapshot {
     pub(crate) fn set(&self) -> &Arc<KeySet> {
         &self.set
@@ -106,13 +106,15 @@ pub(crate) struct KeyCell {
     current: ArcSwapOption<Snapshot>,
     last_failure: ArcSwapOption<String>,
     max_stale: Duration,
-    generations: AtomicU64,
 }
+
+/// The numbers of key sets, each given once in this process: one verifier's number means nothing of another's keys.
+static GENERATIONS: AtomicU64 = AtomicU64::new(0);
 
 impl KeyCell {
     pub(crate) fn empty(max_stale: Duration) -> Self {
         let (current, last_failure) = (ArcSwapOption::empty(), ArcSwapOption::empty());
-        Self { current, last_failure, max_stale, generations: AtomicU64::new(0) }
+        Self { current, last_failure, max_stale }
     }
 
     pub(crate) fn fixed(set: KeySet) -> Self {
@@ -124,7 +126,7 @@ impl KeyCell {
     fn store(&self, set: Arc<KeySet>, validity: Validity) {
         let current = self.current.load();
         let same = current.as_ref().filter(|current| current.set.document() == set.document());
-        let generation = same.map_or_else(|| self.generations.fetch_add(1, Ordering::Relaxed), |same| same.generation);
+        let generation = same.map_or_else(|| GENERATIONS.fetch_add(1, Ordering::Relaxed), |same| same.generation);
         self.current.store(Some(Arc::new(Snapshot { set, validity, generation })));
     }
 
@@ -174,7 +176,7 @@ impl KeyCell {
     }
 }
 
-#[cfg_attr(not(feature = "http"), expect(dead_code, reason = "only what fetches keys publishes them"))]
+#[cfg_attr(not(any(feature = "http", feature = "testing")), expect(dead_code, reason = "only what fetches keys publishes them"))]
 impl KeyCell {
     pub(crate) fn current(&self) -> Option<Arc<Snapshot>> {
         self.current.load_full()

@@ -31,6 +31,7 @@ struct Series {
     tick: Gauge,
     lag: Gauge,
     as_of: Gauge,
+    complete: Gauge,
     writes: Outcomes,
 }
 
@@ -87,7 +88,8 @@ impl Observer for Metrics {
                     FeedMessage::Refused => refused.increment(1),
                 }
             }
-            Event::Feed { tick, lag, as_of } => {
+            Event::Feed { tick, lag, as_of, complete } => {
+                series.complete.set(as_gauge(complete.into()));
                 series.tick.set(as_gauge(tick));
                 series.lag.set(as_gauge(lag));
                 series.as_of.set(as_gauge(u64::try_from(as_of).unwrap_or(0)) / 1000.0);
@@ -128,6 +130,7 @@ impl Series {
             tick: gauge!("passant_verifier_feed_tick", "issuer" => label.clone()),
             lag: gauge!("passant_verifier_feed_lag_ticks", "issuer" => label.clone()),
             as_of: gauge!("passant_verifier_feed_as_of_timestamp_seconds", "issuer" => label.clone()),
+            complete: gauge!("passant_verifier_feed_complete", "issuer" => label.clone()),
             writes: outcomes("passant_verifier_last_known_good_writes_total"),
         }
     }

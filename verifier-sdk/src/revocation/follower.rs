@@ -71,23 +71,33 @@ pub enum FeedOutcome {
     NeedsSnapshot,
 }
 
+/// What does not change from message to message.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rules {
+    /// By how much clocks may differ.
+    pub(crate) leeway: Duration,
+    /// Whether the issuer's keys were given for good.
+    pub(crate) fixed_keys: bool,
+}
+
 /// Messages up to this length are kept as a proof; a snapshot that is longer is soon followed by a heartbeat.
 const LONGEST_PROOF: usize = 32 * 1024;
 
-/// Judges a message whose signature was verified. An error changes nothing.
+/// Judges a message whose signature was verified. Refused is only what comes from the future; that changes nothing.
 pub(crate) fn apply(
     held: Option<&Held>,
     message: &Message,
     text: &str,
     now: Now,
-    leeway: Duration,
+    rules: Rules,
 ) -> Result<(Option<Held>, FeedOutcome), FeedError> {
+    let Rules { leeway, fixed_keys } = rules;
     if news(message, now).ahead(now, leeway).is_some() {
         return Err(FeedError::FromTheFuture);
     }
     let next = match held {
-        None => first(message, now)?,
-        Some(held) => next(held, message, now, leeway)?,
+        None => first(message, fixed_keys, now),
+        Some(held) => next(held, message, now, leeway),
     };
     let (held, outcome) = next;
     let held = held.map(|mut held| {
@@ -105,23 +115,23 @@ pub(crate) fn apply(
     Ok((held, outcome))
 }
 
-fn first(message: &Message, now: Now) -> Result<(Option<Held>, FeedOutcome), FeedError> {
+fn first(message: &Message, fixed_keys: bool, now: Now) -> (Option<Held>, FeedOutcome) {
     let Body::Snapshot(cutoffs) = &message.body else {
-        return Ok((None, FeedOutcome::NeedsSnapshot));
+        return (None, FeedOutcome::NeedsSnapshot);
     };
     let held = Held {
         position: head(message),
-        cutoffs: unite(&Cutoffs::default(), message, cutoffs.iter().copied(), now)?,
+        cutoffs: unite(&Cutoffs::none(fixed_keys), message, cutoffs.iter().copied(), now),
         life: message.life,
         keys: message.keys.as_str().into(),
         news: news(message, now),
         heard_tick: message.tick,
         proof: None,
     };
-    Ok((Some(held), FeedOutcome::Moved))
+    (Some(held), FeedOutcome::Moved)
 }
 
-fn next(held: &Held, message: &Message, now: Now, leeway: Duration) -> Result<(Option<Held>, FeedOutcome), FeedError> {
+fn next(held: &Held, message: &Message, now: Now, leeway: Duration) -> (Option<Held>, FeedOutcome) {
     let news = news(message, now);
     // Once a stamp from a clock that ran ahead was believed, no true one would be later for as long as it ran ahead.
     let is_later = news.as_of > held.news.as_of || held.news.ahead(now, leeway).is_some();
@@ -131,7 +141,7 @@ fn next(held: &Held, message: &Message, now: Now, leeway: Duration) -> Result<(O
     let mut next = held.clone();
     let outcome = match &message.body {
         Body::Snapshot(cutoffs) => {
-            next.cutoffs = unite(&held.cutoffs, message, cutoffs.iter().copied(), now)?;
+            next.cutoffs = unite(&held.cutoffs, message, cutoffs.iter().copied(), now);
             if is_own_head {
                 FeedOutcome::Confirmed
             } else if if same_feed { message.tick < own.tick } else { news.as_of < held.news.as_of && !is_later } {
@@ -148,7 +158,7 @@ fn next(held: &Held, message: &Message, now: Now, leeway: Duration) -> Result<(O
             let told = entries.iter().flat_map(|entry| {
                 entry.cutoffs.iter().map(|(level, name)| Cutoff { level: *level, name: *name, tick: entry.tick })
             });
-            next.cutoffs = unite(&held.cutoffs, message, told, now)?;
+            next.cutoffs = unite(&held.cutoffs, message, told, now);
             let known = entries.partition_point(|entry| entry.tick <= own.tick);
             let (known, unknown) = entries.split_at_checked(known).unwrap_or_default();
             let joins = known.last().map_or(*after, |entry| entry.tick) == own.tick;
@@ -169,7 +179,7 @@ fn next(held: &Held, message: &Message, now: Now, leeway: Duration) -> Result<(O
     if matches!(outcome, FeedOutcome::Moved | FeedOutcome::Confirmed) && is_later {
         next.news = news;
     }
-    Ok((Some(next), outcome))
+    (Some(next), outcome)
 }
 
 fn head(message: &Message) -> Position {
@@ -180,6 +190,6 @@ fn news(message: &Message, now: Now) -> News {
     News { as_of: message.iat.saturating_mul(1000), arrived: now.monotonic, age_then: Duration::ZERO }
 }
 
-fn unite(held: &Cutoffs, message: &Message, came: impl IntoIterator<Item = Cutoff>, now: Now) -> Result<Cutoffs, FeedError> {
-    held.united(&message.salt, came, now.monotonic).map_err(|_| FeedError::TooMany)
+fn unite(held: &Cutoffs, message: &Message, came: impl IntoIterator<Item = Cutoff>, now: Now) -> Cutoffs {
+    held.united(&message.salt, came, now.monotonic)
 }

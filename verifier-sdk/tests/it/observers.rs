@@ -64,6 +64,7 @@ fn the_metrics_have_the_names_of_the_front_page_and_no_label_from_a_token() {
         "feed_messages_total{issuer=\"https://id.example.com\",outcome=\"counted\"} 1",
         "feed_messages_total{issuer=\"https://id.example.com\",outcome=\"refused\"} 1",
         "feed_lag_ticks{issuer=\"https://id.example.com\"} 0",
+        "feed_complete{issuer=\"https://id.example.com\"} 1",
         "feed_as_of_timestamp_seconds{issuer=\"https://id.example.com\"} 1900000000",
     ] {
         assert!(page.contains(&format!("passant_verifier_{line}\n")), "{line} in\n{page}");

@@ -135,7 +135,7 @@ async fn a_file_that_cannot_be_trusted_is_not_read() {
     };
     let mut texts = vec![
         spoiled(&at, "https://other.example"),
-        spoiled("_good\":1", "_good\":2"),
+        spoiled("_good\":2", "_good\":3"),
         spoiled("\"as_of\":1", "\"as_of\":9"),
         spoiled("\"confirmed_at\":1", "\"confirmed_at\":9"),
         spoiled("\"sid\"", "\"device\""),

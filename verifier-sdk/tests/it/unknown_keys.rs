@@ -78,6 +78,31 @@ async fn v80_a_flood_of_invented_kids_costs_three_fetches_and_valid_tokens_nothi
     assert!((2..=5).contains(&fetches), "one at the start, one asked for, and at most three for the flood: {fetches}");
 }
 
+#[tokio::test]
+async fn a_message_of_the_feed_is_heard_however_many_strangers_wait_before_it() {
+    let server = KeyServer::start(&[TestKey::first()]).await;
+    let verifier = builder_at(&server.issuer).revocations_handed_in().build().unwrap();
+    verifier.refresh().await.unwrap();
+    let feed = crate::feed::Feed { issuer: server.issuer.clone(), ..crate::feed::Feed::new() };
+    verifier.take_revocations(&crate::feed::signed(&TestKey::first(), &feed.snapshot())).unwrap();
+    server.answer_keys(Answer::ok(&published(&[TestKey::second(), TestKey::first()])));
+    // The task has no turn before all of these wait for it, and the message after them.
+    for i in 0..1_000 {
+        let token = forged(&server, &format!("invented-{i}"), ("typ", json!("at+jwt")), ("sub", json!("u")));
+        assert_eq!(reason(&verifier, &token), Some(Reason::UnknownKey));
+    }
+    let before = server.key_requests().len();
+    let message = crate::feed::signed(&TestKey::second(), &feed.heartbeat());
+    assert!(matches!(verifier.take_revocations(&message), Err(passant_verifier::FeedError::UnknownKey(_))));
+    let found = async {
+        while verifier.take_revocations(&message).is_err() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(SOON, found).await.unwrap();
+    assert_eq!(server.key_requests().len(), before + 1, "one fetch is enough for all of them");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn v81_many_threads_that_miss_one_kid_cause_one_fetch() {
     let (verifier, server) = holding_the_first_key().await;

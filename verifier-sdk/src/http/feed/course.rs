@@ -40,6 +40,7 @@ pub(super) struct Course {
     pause: Duration,
     began: Duration,
     failures: u32,
+    short_streams: u32,
     stream_again: Duration,
     jitter: Jitter,
 }
@@ -49,15 +50,27 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60);
 /// A stream that went well for so long wipes out the failures before it.
 const GOOD_STREAM: Duration = Duration::from_secs(5);
-/// For how long a stream that failed is replaced by polls.
+/// For how long a stream that failed is replaced by polls, or for longer where the issuer asks for it.
 const STREAM_AGAIN_AFTER: Duration = Duration::from_secs(60);
-const BETWEEN_POLLS: Duration = Duration::from_secs(1);
+const LONGEST_WITHOUT_STREAM: Duration = Duration::from_secs(10 * 60);
+/// From one poll to the next, where they are answered at once: less than the second within which a revocation is to count.
+const BETWEEN_POLLS: Duration = Duration::from_millis(750);
+/// So many streams that end at once, one after another, are no better than one that fails: whoever stands in between lets none live.
+const SHORT_STREAMS: u32 = 3;
 
 impl Course {
     /// `holds`: whether there is a position to resume from.
     pub(super) fn new(holds: bool, now: Duration) -> Self {
         let step = if holds { Step::Stream } else { Step::Snapshot };
-        Self { step, pause: Duration::ZERO, began: now, failures: 0, stream_again: now, jitter: Jitter::random() }
+        Self {
+            step,
+            pause: Duration::ZERO,
+            began: now,
+            failures: 0,
+            short_streams: 0,
+            stream_again: now,
+            jitter: Jitter::random(),
+        }
     }
 
     /// The next step and the pause before it.
@@ -78,10 +91,13 @@ impl Course {
             (Step::Snapshot, End::Failed(after)) => (Step::Snapshot, self.failed(after)),
             (Step::Snapshot, _) => (self.live(now), self.failed(None)),
             (Step::Stream, End::Progress | End::Nothing) if lasted >= GOOD_STREAM => {
-                self.failures = 0;
+                (self.failures, self.short_streams) = (0, 0);
                 (Step::Stream, FIRST_PAUSE.mul_f64(self.jitter.between(0.2, 1.0)))
             }
-            (Step::Stream, End::Progress) => (Step::Stream, self.failed(None)),
+            (Step::Stream, End::Progress) => {
+                self.short_streams += 1;
+                if self.short_streams < SHORT_STREAMS { (Step::Stream, self.failed(None)) } else { self.polls(None, now) }
+            }
             (Step::Stream, End::Nothing) => self.polls(None, now),
             (Step::Stream, End::Failed(after)) => self.polls(after, now),
             (Step::Poll, End::Progress) => {
@@ -106,9 +122,11 @@ impl Course {
         if now >= self.stream_again { Step::Stream } else { Step::Poll }
     }
 
+    /// Where there is no stream, polls take its place at once: an issuer that wants to be left alone altogether says so to them as well.
     fn polls(&mut self, retry_after: Option<Duration>, now: Duration) -> (Step, Duration) {
-        self.stream_again = now + STREAM_AGAIN_AFTER;
-        (Step::Poll, self.failed(retry_after))
+        self.short_streams = 0;
+        self.stream_again = now + retry_after.unwrap_or_default().clamp(STREAM_AGAIN_AFTER, LONGEST_WITHOUT_STREAM);
+        (Step::Poll, self.failed(None))
     }
 
     fn failed(&mut self, retry_after: Option<Duration>) -> Duration {
@@ -187,11 +205,40 @@ mod tests {
             assert!(pauses[40..].iter().any(|pause| *pause >= LONGEST_PAUSE / 2), "{pauses:?}");
             assert!(pauses.iter().all(|pause| *pause <= LONGEST_PAUSE), "{pauses:?}");
         }
+    }
+
+    #[test]
+    fn streams_that_always_end_at_once_give_way_to_polls_for_a_minute() {
         let mut course = Course::new(true, LATER);
-        after(&mut course, &[End::Progress; 20], LATER);
-        assert!(course.next().1 >= LONGEST_PAUSE / 2, "a stream that always ends at once is not asked for in a loop");
-        course.end(End::Progress, LATER + GOOD_STREAM);
-        assert!(course.next().1 <= FIRST_PAUSE);
+        for _ in 1..SHORT_STREAMS {
+            assert_eq!(after(&mut course, &[End::Progress], LATER), Step::Stream);
+            assert!(course.next().1 > Duration::ZERO, "they are not asked for in a loop");
+        }
+        assert_eq!(after(&mut course, &[End::Progress], LATER), Step::Poll);
+        let minute_later = LATER + STREAM_AGAIN_AFTER;
+        assert_eq!(after(&mut course, &[End::Progress], minute_later), Step::Stream);
+        assert_eq!(
+            after(&mut course, &[End::Progress; SHORT_STREAMS as usize - 1], minute_later),
+            Step::Stream,
+            "it is given as many again"
+        );
+        course.begin(minute_later);
+        course.end(End::Progress, minute_later + GOOD_STREAM);
+        assert_eq!(course.next().0, Step::Stream);
+        assert!(course.next().1 <= FIRST_PAUSE, "one that lived wipes out what was before");
+        assert_eq!(after(&mut course, &[End::Progress; SHORT_STREAMS as usize - 1], LATER + GOOD_STREAM), Step::Stream);
+    }
+
+    #[test]
+    fn polls_begin_at_once_where_no_stream_is_to_be_had_for_a_while() {
+        for (asked, again) in [(2, 60), (300, 300), (100_000, 600)] {
+            let mut course = Course::new(true, LATER);
+            assert_eq!(after(&mut course, &[End::Failed(Some(Duration::from_secs(asked)))], LATER), Step::Poll);
+            assert!(course.next().1 <= FIRST_PAUSE, "a poll is no stream");
+            let again = LATER + Duration::from_secs(again);
+            assert_eq!(after(&mut course, &[End::Progress], again - Duration::from_secs(1)), Step::Poll);
+            assert_eq!(after(&mut course, &[End::Progress], again), Step::Stream);
+        }
     }
 
     #[test]
@@ -205,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn polls_that_are_answered_at_once_are_a_second_apart() {
+    fn polls_that_are_answered_at_once_are_less_than_a_second_apart() {
         let mut course = Course::new(true, LATER);
         after(&mut course, &[End::Failed(None), End::Progress], LATER);
         assert_eq!(course.next(), (Step::Poll, BETWEEN_POLLS));

@@ -12,10 +12,10 @@ use std::time::Duration;
 
 use reqwest::{Response, Url};
 use serde_json::json;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
-use super::Command;
+use super::KeyTaskInbox;
 use super::fetch::FetchError;
 use crate::builder::FollowerName;
 use crate::clock::Clock;
@@ -47,7 +47,7 @@ pub(super) struct FeedTask {
     /// Told whenever something new was published, here or by the task that fetches keys.
     pub(super) published: watch::Sender<()>,
     /// The task that fetches keys, unless they are fixed.
-    pub(super) key_task: Option<mpsc::Sender<Command>>,
+    pub(super) key_task: Option<KeyTaskInbox>,
 }
 
 /// What became of a message.
@@ -193,11 +193,8 @@ impl FeedTask {
         }
     }
 
-    /// `because` of what: the same reason is not good for a second fetch in a while.
     fn look_for_keys(&self, because: &str) -> bool {
-        let Some(key_task) = &self.key_task else { return false };
-        let because = because.get(..because.len().min(128)).unwrap_or_default();
-        key_task.try_send(Command::FeedSays(because.into())).is_ok()
+        self.key_task.as_ref().is_some_and(|key_task| key_task.feed_says(because))
     }
 
     /// Tells the issuer from time to time who follows it and how far it is. A courtesy: nothing hangs on it.

@@ -7,7 +7,7 @@ use reqwest::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, Header
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url};
 
 use crate::builder::BuildError;
-use crate::http::fetch::{FetchError, client_for, read};
+use crate::http::fetch::{FetchError, Roots, client_for, read};
 use crate::revocation::message::MAX_MESSAGE_LEN;
 
 const MESSAGE_TYPE: &str = "application/passant-revocations+jwt";
@@ -28,8 +28,8 @@ pub(in crate::http) struct Wire {
 
 impl Wire {
     /// `first`: an address of the feed's scheme. `bearer`: the whole header value, marked as sensitive.
-    pub(in crate::http) fn new(first: &Url, bearer: Option<HeaderValue>) -> Result<Self, BuildError> {
-        let client = client_for(first).build().map_err(|error| BuildError::HttpClient(error.to_string()))?;
+    pub(in crate::http) fn new(first: &Url, roots: &Roots, bearer: Option<HeaderValue>) -> Result<Self, BuildError> {
+        let client = client_for(first, roots).build().map_err(|error| BuildError::HttpClient(error.to_string()))?;
         Ok(Self { client, bearer })
     }
 
