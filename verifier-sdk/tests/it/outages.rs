@@ -53,6 +53,27 @@ async fn v90_a_key_taken_out_of_the_set_is_unknown_after_the_next_refresh() {
 }
 
 #[tokio::test]
+async fn v91_an_older_set_that_comes_back_is_believed_until_the_next_attempt() {
+    let (older, newer) = (published(&[TestKey::first()]), published(&[TestKey::second(), TestKey::first()]));
+    let server = KeyServer::start(&[TestKey::first()]).await;
+    let verifier = builder_at(&server.issuer).build().unwrap();
+    let token = server.token(&TestKey::second());
+    // Nothing in a set says when it was made, so a stale proxy cannot be told from an issuer that took a key back.
+    for (answer, refused) in [(&newer, None), (&older, Some(Reason::UnknownKey)), (&newer, None)] {
+        server.answer_keys(Answer::ok(answer));
+        verifier.refresh().await.unwrap();
+        assert_eq!((reason(&verifier, &token), reason(&verifier, &server.token(&TestKey::first()))), (refused, None));
+    }
+}
+
+#[tokio::test]
+async fn v93_a_name_that_leads_nowhere_is_a_failure_like_any_other() {
+    let verifier = builder_at("https://issuer.invalid").build().unwrap();
+    assert!(verifier.refresh().await.is_err());
+    assert!(verifier.health().last_failure.is_some() && !verifier.is_ready());
+}
+
+#[tokio::test]
 async fn an_issuer_that_comes_up_late_is_found_without_being_asked_again() {
     let server = KeyServer::start(&[TestKey::first()]).await;
     server.answer_discovery(Answer::with("503 Service Unavailable", "", ""));

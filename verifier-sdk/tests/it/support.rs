@@ -40,6 +40,11 @@ impl TestKey {
         self.pair.public_key().modulus().big_endian_without_leading_zero().to_vec()
     }
 
+    /// Its public half in PKCS #1.
+    pub(crate) fn public_der(&self) -> Vec<u8> {
+        self.pair.public_key().as_ref().to_vec()
+    }
+
     pub(crate) fn jwk(&self) -> Value {
         json!({ "kty": "RSA", "use": "sig", "alg": "RS256", "kid": self.kid, "n": b64(&self.modulus()), "e": "AQAB" })
     }

@@ -12,7 +12,7 @@ use crate::feed::{FIRST_TICK, Feed, header};
 use crate::support::{AUDIENCE, ISSUER, NOW, TestKey, claims, claims_with, jwks, reason};
 
 /// JSON with sorted members, so that the text does not depend on how the writer was compiled.
-fn canonical(value: &Value, indent: usize, pretty: bool) -> String {
+pub(crate) fn canonical(value: &Value, indent: usize, pretty: bool) -> String {
     let (open, between, close) = if pretty {
         let pad = |depth: usize| format!("\n{}", "  ".repeat(depth));
         (pad(indent + 1), format!(",{}", pad(indent + 1)), pad(indent))
