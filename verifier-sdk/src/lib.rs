@@ -25,6 +25,7 @@ mod keys;
 #[cfg(feature = "http")]
 mod last_known_good;
 mod logout_token;
+pub mod manual;
 mod observe;
 mod policy;
 mod profile;
@@ -32,6 +33,8 @@ mod replays;
 mod resource_metadata;
 mod revocation;
 mod signature;
+#[cfg(feature = "testing")]
+pub mod testing;
 #[cfg(feature = "tonic")]
 pub mod tonic;
 #[cfg(feature = "tower")]

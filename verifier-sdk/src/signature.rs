@@ -16,10 +16,6 @@ mod wycheproof;
 
 /// A public key's material that has been found strong and well-formed, as the module [`keys`](crate::keys) does it.
 #[derive(Debug, Clone, Copy)]
-#[cfg_attr(
-    not(any(feature = "aws-lc-rs", feature = "ring", feature = "rust-crypto")),
-    expect(dead_code, reason = "only a backend reads it")
-)]
 pub(crate) enum Material<'m> {
     /// Both big-endian and without leading zeros.
     Rsa { modulus: &'m [u8], exponent: &'m [u8] },

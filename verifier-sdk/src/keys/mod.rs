@@ -93,7 +93,7 @@ impl Snapshot {
     }
 }
 
-#[cfg_attr(not(any(feature = "http", feature = "testing")), expect(dead_code, reason = "only what fetches keys publishes them"))]
+#[cfg_attr(not(feature = "http"), expect(dead_code, reason = "only what fetches keys asks for them"))]
 impl Snapshot {
     pub(crate) fn set(&self) -> &Arc<KeySet> {
         &self.set
@@ -176,21 +176,24 @@ impl KeyCell {
     }
 }
 
-#[cfg_attr(not(any(feature = "http", feature = "testing")), expect(dead_code, reason = "only what fetches keys publishes them"))]
+#[cfg_attr(not(feature = "http"), expect(dead_code, reason = "only what fetches keys asks for them"))]
 impl KeyCell {
     pub(crate) fn current(&self) -> Option<Arc<Snapshot>> {
         self.current.load_full()
     }
 
+    /// Notes a failure; the keys stay as they are.
+    pub(crate) fn note_failure(&self, why: String) {
+        self.last_failure.store(Some(Arc::new(why)));
+    }
+}
+
+#[cfg_attr(not(any(feature = "http", feature = "testing")), expect(dead_code, reason = "only what fetches keys publishes them"))]
+impl KeyCell {
     /// Publishes keys that the issuer confirmed.
     pub(crate) fn publish(&self, set: Arc<KeySet>, confirmed: Confirmed) {
         self.store(set, Validity::Since(confirmed));
         self.last_failure.store(None);
-    }
-
-    /// Notes a failure; the keys stay as they are.
-    pub(crate) fn note_failure(&self, why: String) {
-        self.last_failure.store(Some(Arc::new(why)));
     }
 }
 

@@ -5,6 +5,8 @@
 
 #[cfg(test)]
 mod algorithms;
+#[cfg(test)]
+mod attacks;
 #[cfg(feature = "axum")]
 #[cfg(test)]
 mod axum_layer;
@@ -12,6 +14,8 @@ mod axum_layer;
 mod builder;
 #[cfg(test)]
 mod claims;
+#[cfg(test)]
+mod corpus;
 #[cfg(test)]
 mod feed;
 #[cfg(feature = "http")]
@@ -27,6 +31,8 @@ mod hostile_feeds;
 mod hostile_servers;
 #[cfg(test)]
 mod id_tokens;
+#[cfg(test)]
+mod kept;
 #[cfg(feature = "http")]
 #[cfg(test)]
 mod key_server;
@@ -54,6 +60,9 @@ mod restarts;
 mod several_issuers;
 #[cfg(test)]
 mod support;
+#[cfg(feature = "testing")]
+#[cfg(test)]
+mod testing;
 #[cfg(test)]
 mod tokens;
 #[cfg(feature = "tonic")]

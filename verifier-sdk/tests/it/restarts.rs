@@ -7,9 +7,10 @@ use std::time::Duration;
 use passant_verifier::{KeyState, ManualClock, Reason, RevocationState, Verifier};
 use serde_json::json;
 
+use crate::feed::{Feed, signed};
 use crate::feed_server::{FeedServer, SOON, eventually};
 use crate::key_server::Answer;
-use crate::support::{NOW, TestKey, builder_at, reason};
+use crate::support::{AUDIENCE, ISSUER, NOW, TestKey, builder_at, claims, claims_with, jwks, reason};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -109,6 +110,39 @@ async fn a_cutoff_from_a_file_counts_for_seventy_minutes_more() {
     clock.advance(69 * MINUTE);
     clock.set(NOW);
     assert_eq!(reason(&verifier, &issuer.token("s")), Some(Reason::Revoked));
+}
+
+#[tokio::test]
+async fn what_was_handed_in_is_kept_though_nothing_is_fetched() {
+    let folder = Folder::new("handed-in");
+    let started = || {
+        let builder = Verifier::builder().issuer(ISSUER).audience(AUDIENCE).clock(ManualClock::at(NOW)).revocations_handed_in();
+        builder
+            .static_jwks(jwks(&[TestKey::first().jwk(), TestKey::second().jwk()]))
+            .last_known_good(folder.file())
+            .build()
+            .unwrap()
+    };
+    let mut feed = Feed::new();
+    feed.revoke("sid", &["s-1"]);
+    feed.revoke("kid", &["second"]);
+    let token = TestKey::first().sign(&claims());
+    let verifier = started();
+    assert_eq!(reason(&verifier, &token), Some(Reason::RevocationsMissing));
+    verifier.take_revocations(&signed(&TestKey::first(), &feed.snapshot())).unwrap();
+    eventually("the file", || folder.text().contains("\"cutoffs\"")).await;
+    assert!(!folder.text().contains("jwks"), "keys that were given are not kept");
+    drop(verifier);
+
+    let verifier = started();
+    assert_eq!(reason(&verifier, &token), Some(Reason::Revoked));
+    assert_eq!(reason(&verifier, &TestKey::second().sign(&claims())), Some(Reason::Revoked));
+    // What comes after the last write is written by whoever drops the last clone.
+    feed.revoke("sub", &["u-2"]);
+    verifier.take_revocations(&signed(&TestKey::first(), &feed.delta(feed.entries.len() - 1))).unwrap();
+    drop(verifier);
+    let other = TestKey::first().sign(&claims_with("sub", json!("u-2")));
+    assert_eq!(reason(&started(), &other), Some(Reason::Revoked));
 }
 
 #[tokio::test]

@@ -59,6 +59,33 @@ async fn a_new_key_is_found_because_a_message_handed_in_names_it() {
     tokio::time::timeout(SOON, found).await.unwrap();
 }
 
+#[tokio::test]
+async fn a_new_key_set_is_found_because_a_message_handed_in_has_its_digest() {
+    let server = KeyServer::start(&[TestKey::first()]).await;
+    let verifier = builder_at(&server.issuer).revocations_handed_in().build().unwrap();
+    verifier.refresh().await.unwrap();
+    let feed = crate::feed::Feed { issuer: server.issuer.clone(), ..crate::feed::Feed::new() };
+    let tell = |feed: &crate::feed::Feed, message: &Value| {
+        assert_eq!(feed.issuer, server.issuer);
+        verifier.take_revocations(&crate::feed::signed(&TestKey::first(), message)).unwrap();
+    };
+    tell(&feed, &feed.snapshot());
+    tell(&feed, &feed.heartbeat());
+    let newer = published(&[TestKey::second(), TestKey::first()]);
+    server.answer_keys(Answer::ok(&newer));
+    assert_eq!(verifier.health().usable_keys, 1);
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, newer.as_bytes());
+    let later = crate::feed::Feed { keys: b64(digest.as_ref()), iat: NOW + 1, ..feed };
+    tell(&later, &later.heartbeat());
+    let found = async {
+        while verifier.health().usable_keys < 2 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(SOON, found).await.unwrap();
+    assert_eq!(server.key_requests().len(), 2, "the same digest asks for nothing, and another one once");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn v80_a_flood_of_invented_kids_costs_three_fetches_and_valid_tokens_nothing() {
     let (verifier, server) = holding_the_first_key().await;
