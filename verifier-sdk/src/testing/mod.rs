@@ -53,7 +53,9 @@
 //! **Not for production.** The keys are made on the spot and known to whoever has the issuer, and its clock is a hand's. Switch the feature on
 //! for tests alone: under `[dev-dependencies]`, where Cargo's resolver keeps it out of what is shipped.
 //!
-//! A test panics where the machine has no random numbers to make keys of; nothing else here panics.
+//! It brings the backend `aws-lc-rs`, which is the first that is asked: a service that ships another one is tested with this one.
+//!
+//! Where something cannot be made (a key, a verifier of an issuer whose name is none, a claim without a form in JSON) the test panics.
 
 mod feed;
 mod key;
@@ -150,6 +152,9 @@ impl TestIssuer {
     }
 
     /// A verifier of its tokens for this audience, connected.
+    ///
+    /// # Panics
+    /// When it cannot be built: the issuer's name or the audience is none.
     pub fn verifier(&self, audience: &str) -> Verifier {
         let verifier = self.builder(audience).build().unwrap_or_else(|why| panic!("the verifier cannot be built: {why}"));
         self.connect(&verifier);
